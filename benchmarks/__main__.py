@@ -1,0 +1,65 @@
+"""`python -m benchmarks heart [--store sqlite|postgres] [--peers] [--quick] [--json FILE]`"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+BARS = {
+    "steps_per_s": "at least 40,000",
+    "cpu_s_per_10k_steps": "at most 0.4",
+    "seq_step_ms": "one fdatasync + 0.15",
+    "empty_turn_p50_ms": "one fdatasync + 0.5",
+    "wake_p50_ms": "under 2",
+    "wake_p99_ms": "under 10",
+    "bytes_per_waiting_agent": "under 1,000",
+    "rss_bytes_per_waiting_agent": "0",
+    "idle_cpu_cores": "that of an empty store",
+    "round_trips_per_s": "at least 10,000 with 64 pairs",
+    "recovery_s": "under 2",
+    "effects_doubled": "only steps in flight",
+    "turns_lost": "0",
+}
+
+
+def main() -> None:
+    """Parse, run, print, write."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parts = parser.add_subparsers(dest="part", required=True)
+    heart = parts.add_parser("heart", help="the durable heart: steps, turns, waiting, waking, crashes")
+    heart.add_argument("--store", choices=("sqlite", "postgres"), default="sqlite")
+    heart.add_argument("--peers", action="store_true", help="run DBOS, LangGraph and Restate on the same work as well")
+    heart.add_argument("--quick", action="store_true", help="smaller numbers, done within 50 s")
+    heart.add_argument("--rest", type=float, default=None, metavar="SECONDS", help="how long agents rest before they wake")
+    heart.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
+    given = parser.parse_args()
+
+    from benchmarks.heart.run import KEYS, run
+
+    found = run(given.store, given.quick, given.rest)
+    if given.peers:
+        from benchmarks.peers import gather
+
+        found["peers"] = gather.run(quick=given.quick)
+    _print(found, KEYS)
+    if given.json:
+        given.json.write_text(json.dumps(found, indent=2) + "\n")
+
+
+def _print(found: dict[str, Any], keys: tuple[str, ...]) -> None:
+    print(f"\nHoldfast on {found['store']}{' (quick)' if found['quick'] else ''}, load {found['load']:.2f}")
+    for key in (*keys, *[k for k in found if k not in keys]):
+        value = found.get(key)
+        if isinstance(value, float | int) and not isinstance(value, bool):
+            bar = f"   ({BARS[key]})" if key in BARS else ""
+            print(f"  {key:32} {value:>14,.3f}{bar}")
+    for peer in found.get("peers", []):
+        print("  " + json.dumps(peer))
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,5 @@
+"""``python -m holdfast``."""
+
+from .cli.main import app_main
+
+app_main()

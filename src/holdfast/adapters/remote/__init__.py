@@ -1,0 +1,5 @@
+"""The store of a running server, reached over its wire."""
+
+from .store import RemoteStore
+
+__all__ = ["RemoteStore"]

@@ -1,0 +1,267 @@
+"""The half of the store that people read: listings, definitions, retention, backup.
+
+Over a file, these run in a thread with a read-only connection, so that counting a million agents never holds up a turn.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import apsw
+import msgspec
+
+from ...domain.errors import NotFound, Rejected, Unavailable
+from ...ports.store import AgentRow, Definition, EntryRow, StateRead, Stored, Wait
+from . import files, reads
+from .files import Database
+
+T = TypeVar("T")
+_STORED = "m.id, m.status, m.turn, m.version, m.body, a.address, m.ended, m.kind, m.name, m.due"
+_FROM = "FROM message m JOIN agent a ON a.id = m.agent"
+
+
+class Listings:
+    """Mixed into ``SqliteStore``."""
+
+    db: Database
+    place: files.Place
+
+    async def _read(self, work: Callable[[Database], T]) -> T:
+        if not self.place.path:
+            return work(self.db)
+
+        def job() -> T:
+            db = files.connect(self.place, read_only=True)
+            try:
+                return work(db)
+            finally:
+                db.close()
+
+        try:
+            return await asyncio.to_thread(job)
+        except apsw.Error as error:
+            raise files.translate(error, self.place) from error
+
+    async def state(self, address: str) -> dict[str, StateRead]:
+        return await self._read(lambda db: reads.state_all(db, address))
+
+    async def message(self, id: int) -> Stored | None:
+        for row in self.db.execute(f"SELECT {_STORED} {_FROM} WHERE m.id=?", (id,)):
+            return Stored(*row)
+        return None
+
+    async def find_message(self, address: str, key: str) -> Stored | None:
+        for row in self.db.execute(f"SELECT {_STORED} {_FROM} WHERE a.address=? AND m.key=?", (address, key)):
+            return Stored(*row)
+        return None
+
+    async def entries(self, address: str, after: int, limit: int, turn: int = 0) -> list[EntryRow]:
+        ref = next(iter(self.db.execute("SELECT id FROM agent WHERE address=?", (address,))), None)
+        if ref is None:
+            raise NotFound(
+                "agent.unknown", f"No agent has the address {address}. `holdfast ps` lists them.", address=address
+            )
+        sql = "SELECT seq, turn, body, hash FROM journal WHERE agent=? AND seq>? {} ORDER BY seq LIMIT ?"
+        only, args = ("AND turn=?", (ref[0], max(after, turn - 1), turn, limit)) if turn else ("", (ref[0], after, limit))
+        return [EntryRow(*row) for row in self.db.execute(sql.format(only), args)]
+
+    async def agents(self, *, like: str = "", mode: str = "", after: str = "", limit: int = 100) -> list[AgentRow]:
+        def work(db: Database) -> list[AgentRow]:
+            where, args = ["a.address > ?"], [max(after, like) if not after.startswith(like) else after]
+            if like and not after:
+                where[0] = "a.address >= ?"
+            if like:
+                where.append("a.address < ?")
+                args.append(like + "\U0010ffff")
+            if mode:
+                where.append("a.mode = ?")
+                args.append(mode)
+            sql = f"SELECT a.id, a.address, a.mode, a.reason, a.created FROM agent a WHERE {' AND '.join(where)} "
+            rows = list(db.execute(sql + "ORDER BY a.address LIMIT ?", (*args, limit)))
+            return [_agent(db, row) for row in rows]
+
+        rows = await self._read(work)
+        for row in rows:
+            row.owner = self._owner_of(row.address)
+        return rows
+
+    async def agent(self, address: str) -> AgentRow | None:
+        for row in self.db.execute("SELECT id, address, mode, reason, created FROM agent WHERE address=?", (address,)):
+            found = _agent(self.db, row)
+            found.owner = self._owner_of(address)
+            return found
+        return None
+
+    def _owner_of(self: Any, address: str) -> str:
+        owner = self.sessions.owner.get(self._ids.get(address, 0))
+        return owner.session.id if owner else ""
+
+    async def messages(
+        self, *, statuses: Sequence[int], address: str = "", after: int = 0, limit: int = 100
+    ) -> list[Stored]:
+        def work(db: Database) -> list[Stored]:
+            marks = ",".join(str(int(s)) for s in statuses)
+            only = "AND a.address = ?" if address else ""
+            sql = f"SELECT {_STORED} {_FROM} WHERE m.status IN ({marks}) AND m.id > ? {only} ORDER BY m.id LIMIT ?"
+            args = (after, address, limit) if address else (after, limit)
+            return [Stored(*row) for row in db.execute(sql, args)]
+
+        return await self._read(work)
+
+    async def waits(self, *, verb: str = "", after: tuple[str, int, str] | None = None, limit: int = 100) -> list[Wait]:
+        def work(db: Database) -> list[Wait]:
+            where: list[str] = ["1"]
+            args: list[Any] = []
+            if verb:
+                where.append("w.verb = 'ask'" if verb == "ask" else "w.verb = ?")
+                args += [] if verb == "ask" else [verb]
+            if after:
+                where.append("(a.address, w.turn, w.path) > (?,?,?)")
+                args += list(after)
+            sql = (
+                "SELECT w.turn, w.path, w.verb, w.name, w.due, w.detail, w.since, a.address FROM wait w "
+                f"JOIN agent a ON a.id = w.agent WHERE {' AND '.join(where)} ORDER BY a.address, w.turn, w.path LIMIT ?"
+            )
+            return [Wait(*row) for row in db.execute(sql, (*args, limit))]
+
+        return await self._read(work)
+
+    async def publish(self, definitions: Sequence[Definition], archives: dict[str, bytes]) -> None:
+        with self.db:
+            for key, body in archives.items():
+                self.db.execute("INSERT OR IGNORE INTO archive(key, body) VALUES(?,?)", (key, body))
+            for d in definitions:
+                self.db.execute(
+                    "INSERT INTO definition(name, version, handlers, published, source) VALUES(?,?,?,?,?) "
+                    "ON CONFLICT DO UPDATE SET published=excluded.published, "
+                    "source=CASE WHEN excluded.source='' THEN source ELSE excluded.source END",
+                    (d.name, d.version, msgspec.msgpack.encode(d.handlers), d.published, d.source),
+                )
+
+    async def definitions(self) -> list[Definition]:
+        sql = "SELECT name, version, handlers, published, source FROM definition ORDER BY published DESC, name"
+        return [
+            Definition(name, version, msgspec.msgpack.decode(handlers), published, source)
+            for name, version, handlers, published, source in self.db.execute(sql)
+        ]
+
+    async def archive(self, key: str) -> bytes | None:
+        for (body,) in self.db.execute("SELECT body FROM archive WHERE key=?", (key,)):
+            return body
+        return None
+
+    async def versions_in_use(self) -> list[tuple[str, str, int]]:
+        def work(db: Database) -> list[tuple[str, str, int]]:
+            counts: dict[tuple[str, str], int] = {}
+            for status in ("m.status <= 1", "m.status IN (2, 3)"):
+                sql = f"SELECT a.address, m.version {_FROM} WHERE {status} AND m.kind=0 AND m.version <> ''"
+                for address, version in db.execute(sql):
+                    key = (address.split("/", 2)[1], version)
+                    counts[key] = counts.get(key, 0) + 1
+            return [(name, version, n) for (name, version), n in sorted(counts.items())]
+
+        return await self._read(work)
+
+    async def subscriptions(self, address: str = "") -> list[tuple[str, str, str]]:
+        only, args = ("WHERE a.address = ?", (address,)) if address else ("", ())
+        sql = f"SELECT a.address, s.pattern, s.handler FROM subscription s JOIN agent a ON a.id=s.agent {only}"
+        return [tuple(row) for row in self.db.execute(sql + " ORDER BY 1, 2, 3", args)]
+
+    async def stats(self) -> dict[str, int]:
+        def work(db: Database) -> dict[str, int]:
+            def n(sql: str) -> int:
+                return next(db.execute(sql))[0] or 0
+
+            pages, size = n("PRAGMA page_count"), n("PRAGMA page_size")
+            return {
+                "agents": n("SELECT count(*) FROM agent"),
+                "queued": n("SELECT count(*) FROM message WHERE status <= 1 AND status = 0"),
+                "running": n("SELECT count(*) FROM message WHERE status <= 1 AND status = 1"),
+                "waiting": n("SELECT count(*) FROM message WHERE status IN (2, 3) AND status = 2"),
+                "dead": n("SELECT count(*) FROM message WHERE status = 8"),
+                "entries": n("SELECT max(id) FROM journal"),
+                "bytes": pages * size,
+            }
+
+        return await self._read(work)
+
+    async def compact(self, before: int, limit: int) -> int:
+        db = self.db
+        removed = 0
+        with db:
+            cursor = next(iter(db.execute("SELECT value FROM meta WHERE key='compact_from'")), (0,))[0]
+            sql = (
+                "SELECT id, agent FROM message WHERE id > ? AND status >= 4 AND ended > 0 AND ended < ? ORDER BY id LIMIT ?"
+            )
+            rows = list(db.execute(sql, (cursor, before, limit)))
+            db.executemany("DELETE FROM message WHERE id=?", [(id,) for id, _ in rows])
+            removed += len(rows)
+            for ref in {agent for _, agent in rows}:
+                removed += _cut(db, ref)
+            resume = rows[-1][0] if len(rows) == limit else 0
+            db.execute(
+                "INSERT INTO meta VALUES('compact_from', ?) ON CONFLICT DO UPDATE SET value=excluded.value", (resume,)
+            )
+        return removed
+
+    async def backup(self, target: str) -> None:
+        if os.path.exists(target):
+            raise Rejected("backup.exists", f"{target} exists already; name a new file.", path=target)
+        partial = target + ".partial"
+
+        def job() -> None:
+            source = files.connect(self.place, read_only=True) if self.place.path else self.db
+            out = files.database(partial)
+            with out.backup("main", source, "main") as copy:
+                while not copy.done:
+                    copy.step(2_000)
+            out.execute("PRAGMA journal_mode = DELETE")
+            out.close()
+
+        try:
+            await asyncio.to_thread(job) if self.place.path else job()
+            os.replace(partial, target)
+        except (apsw.Error, OSError) as error:
+            raise Unavailable("backup.failed", f"The backup to {target} failed: {error}.", path=target) from error
+        finally:
+            if os.path.exists(partial):
+                os.unlink(partial)
+
+
+def _agent(db: Database, row: tuple[Any, ...]) -> AgentRow:
+    ref, address, mode, reason, created = row
+    seq, _ = reads.head(db, ref)
+    open: list[Stored] = []
+    queued = 0
+    for status in ("m.status <= 1", "m.status IN (2, 3)"):
+        only = f"m.agent=? AND {status} AND m.kind = 0"
+        for stored in db.execute(f"SELECT {_STORED} {_FROM} WHERE {only} ORDER BY m.status DESC, m.id LIMIT 20", (ref,)):
+            if stored[1] in (1, 2):
+                open.append(Stored(*stored))
+            else:
+                queued += 1
+        if queued >= 20:
+            queued = next(db.execute("SELECT count(*) FROM message WHERE agent=? AND status <= 1 AND kind=0", (ref,)))[0]
+    waits = [
+        Wait(turn, path, verb, name, due, detail, since, address)
+        for turn, path, verb, name, due, detail, since in db.execute(
+            "SELECT turn, path, verb, name, due, detail, since FROM wait WHERE agent=?", (ref,)
+        )
+    ]
+    return AgentRow(address, mode, reason, seq, created, queued, open, waits)
+
+
+def _cut(db: Database, ref: int) -> int:
+    """Drop the journal's head up to the oldest turn still kept; remember the chain's hash at the cut."""
+    low = next(db.execute("SELECT min(turn) FROM message WHERE agent=? AND turn > 0 AND kind = 0", (ref,)))[0]
+    seq, _ = reads.head(db, ref)
+    upto = min(low - 1, seq) if low else seq
+    last = next(iter(db.execute("SELECT hash FROM journal WHERE agent=? AND seq=?", (ref, upto))), None)
+    if last is None:
+        return 0
+    db.execute("UPDATE agent SET base_seq=?, base_hash=? WHERE id=?", (upto, last[0], ref))
+    db.execute("DELETE FROM journal WHERE agent=? AND seq<=?", (ref, upto))
+    return db.changes()

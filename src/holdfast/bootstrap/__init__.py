@@ -1,0 +1,1 @@
+"""Configuration and wiring: the only room that knows every other."""

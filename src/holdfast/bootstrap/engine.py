@@ -1,0 +1,114 @@
+"""``Engine``: a worker with its flow and session, from enlisting to leaving."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import os
+import socket
+
+from ..adapters.system import SystemClock, SystemRandom
+from ..domain.errors import HoldfastError
+from ..domain.limits import Limits
+from ..flow import Flow
+from ..gate import AllowAll, Gate
+from ..journal.codec import Seal
+from ..mailbox.watchdog import Watchdog
+from ..mailbox.worker import Worker
+from ..ports import store as ports
+from ..ports.clock import Clock, Random
+from ..turn import branches
+from ..turn.definition import Registry
+
+log = logging.getLogger("holdfast")
+
+_PYTHONS_GC_THRESHOLD = 700
+"""Thousands of turns in memory make the collector's default of 700 allocations the largest single cost; whoever has set
+another one keeps it."""
+
+
+class Engine:
+    """Runs turns over a store until it is stopped."""
+
+    def __init__(
+        self,
+        store: ports.Store,
+        registry: Registry,
+        *,
+        name: str = "worker",
+        limits: Limits | None = None,
+        gate: Gate | None = None,
+        seal: Seal | None = None,
+        clock: Clock | None = None,
+        random: Random | None = None,
+        lease_seconds: float = 10.0,
+    ) -> None:
+        self.store = store
+        self.registry = registry
+        self.name = name
+        self.limits = limits or Limits()
+        self.lease_seconds = lease_seconds
+        self.worker = Worker(store, clock or SystemClock(), random or SystemRandom(), self.limits, seal)
+        self.flow = Flow(self.worker, registry, gate or AllowAll())
+        self.worker.on_lost_session = self._lost
+        self._watchdog = Watchdog(self.worker)
+        self._beating: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Enlist, take up what waits, and begin to work."""
+        branches.install(self.worker.loop)
+        if gc.get_threshold()[0] == _PYTHONS_GC_THRESHOLD:
+            gc.set_threshold(20_000, 20, 50)
+        await self._enlist()
+        self._beating = asyncio.Task(self._beat(), loop=self.worker.loop)
+        self._watchdog.start()
+        self.worker.claims.claim_soon()
+
+    async def _enlist(self) -> None:
+        serves = self.registry.serves()
+        me = ports.Worker(self.name, serves, socket.gethostname(), os.getpid(), self.lease_seconds)
+        session = await self.store.enlist(me, self.worker.on_signal)
+        self.worker.begin_session(session, frozenset(serves))
+
+    async def serve(self) -> None:
+        """The registry has changed: tell the store."""
+        serves = self.registry.serves()
+        self.worker.served = frozenset(serves)
+        await self.store.serve(self.worker.session, serves)
+        self.worker.claims.claim_soon()
+
+    async def _beat(self) -> None:
+        while True:
+            await self.worker.clock.sleep(self.lease_seconds / 5)
+            self.worker.claims.timers.look_again()
+            try:
+                if not await self.store.beat(self.worker.session):
+                    self._lost()
+            except HoldfastError as error:
+                log.warning("the heartbeat did not get through: %s", error)
+
+    def _lost(self) -> None:
+        """This session was declared dead: others may run our agents by now. Forget all, begin anew."""
+        if not self.worker.draining and self.worker.session:
+            log.warning("worker %s lost its session and starts a new one", self.name)
+            self.worker.holdings.drop_all()
+            self.worker.session = ""
+            self.worker.spawn(self._again())
+
+    async def _again(self) -> None:
+        await self.worker.insist(self._enlist)
+        self.worker.outcomes.session_changed()
+        self.worker.claims.claim_soon()
+
+    async def stop(self, grace_seconds: float = 10.0) -> None:
+        """Drain: start nothing new, let steps in flight finish, write everything, give back every agent."""
+        self._watchdog.stop()
+        await self.worker.drain(grace_seconds)
+        if self._beating is not None:
+            self._beating.cancel()
+        try:
+            if self.worker.session:
+                await self.store.leave(self.worker.session)
+        except HoldfastError as error:
+            log.debug("could not leave: %s", error)

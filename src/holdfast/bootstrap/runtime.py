@@ -1,0 +1,113 @@
+"""``Runtime``: Holdfast inside somebody's own program, without a server."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+from ..control.operations import Operations
+from ..control.schedules import schedule
+from ..domain.limits import Limits
+from ..gate import Gate
+from ..journal.codec import Seal
+from ..ports.store import Definition as Published
+from ..sdk.agent import Agent
+from ..sdk.client import Client
+from ..turn.definition import Definition, Registry
+from .engine import Engine
+from .stores import make_store
+
+
+class Runtime(Client):
+    """A worker, its store and a client in one object.
+
+    >>> async with holdfast.Runtime(agents=[counter], store="sqlite:///x.db") as runtime:
+    ...     total = await runtime.call(add["tickets"], 5)
+
+    Args:
+        agents: what this process can run; none for a process that only sends and looks.
+        store: ``sqlite:///file.db``, ``postgresql://…``, ``holdfast://host:port`` or ``memory://``.
+        limits: bounds; see ``Limits``.
+        gate: judges every intent; allows all by default.
+        seal: encrypts bodies at rest.
+        name: shown as the owner of what this worker runs.
+        lease_seconds: how long this worker may be silent before others take over.
+    """
+
+    def __init__(
+        self,
+        agents: Sequence[Agent] = (),
+        store: str = "sqlite:///holdfast.db",
+        *,
+        limits: Limits | None = None,
+        gate: Gate | None = None,
+        seal: Seal | None = None,
+        name: str = "embedded",
+        lease_seconds: float = 10.0,
+    ) -> None:
+        super().__init__(_Local(self))
+        self.registry = Registry()
+        for agent in agents:
+            agent.seal_version()
+            self.registry.add(agent.definition)
+        if agents:
+            schedule.seal_version()
+            self.registry.add(schedule.definition)
+        self.limits = limits or Limits()
+        self.store = make_store(store, self.limits)
+        self._engine_options: dict[str, Any] = {
+            "gate": gate,
+            "seal": seal,
+            "name": name,
+            "lease_seconds": lease_seconds,
+        }
+
+    async def __aenter__(self) -> Runtime:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.stop()
+
+    async def start(self) -> None:
+        """Open the store, publish the definitions, take up what waits."""
+        await self.store.open()
+        try:
+            self.engine = Engine(self.store, self.registry, limits=self.limits, **self._engine_options)
+            self.operations = Operations(self.store, self.engine.worker, self.engine.flow, self.registry)
+            await self.publish_definitions(list(self.registry.latest.values()))
+            await self.engine.start()
+        except BaseException:
+            await self.store.close()
+            raise
+
+    async def publish_definitions(self, definitions: Sequence[Definition], archives: dict[str, bytes] | None = None) -> None:
+        """Let the store know what there is."""
+        now = self.engine.worker.clock.now_ms()
+        rows = [
+            Published(d.name, d.version, {n: s.describe() for n, s in d.handlers.items()}, now, d.source)
+            for d in definitions
+        ]
+        await self.store.publish(rows, archives or {})
+
+    async def stop(self, grace_seconds: float = 10.0) -> None:
+        """Let steps in flight finish, write everything, close."""
+        await self.engine.stop(grace_seconds)
+        await self.store.close()
+
+
+class _Local:
+    """The channel of an embedded runtime: a function call."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+
+    async def request(self, operation: str, *args: Any, **given: Any) -> Any:
+        return await getattr(self._runtime.operations, operation)(*args, **given)
+
+    async def stream(self, operation: str, **given: Any) -> AsyncIterator[Any]:
+        async for item in getattr(self._runtime.operations, operation)(**given):
+            yield item
+
+    async def now_ms(self) -> int:
+        return self._runtime.engine.worker.clock.now_ms()

@@ -1,0 +1,297 @@
+"""``Server``: store, worker, wire and housekeeping in one process; ``holdfast worker`` is the same without the wire.
+
+What runs beside the turns costs nothing while nothing happens: retention wakes a few times a day, code is looked at only
+in development, old versions are looked for only while there are any.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+import msgspec
+
+from ..control.operations import Operations
+from ..control.schedules import schedule
+from ..control.views import WorkerView
+from ..domain.errors import HoldfastError, Rejected
+from ..domain.limits import Limits
+from ..gate import Gate
+from ..journal.codec import Seal
+from ..link import Endpoint, Listener
+from ..link.frames import Hello
+from ..protocols.wire.hub import Hub
+from ..protocols.wire.service import WireService
+from .code import Change, Code, Versions
+from .engine import Engine
+from .stores import make_store
+
+log = logging.getLogger("holdfast")
+
+_LOOK_SECONDS = 0.5
+_OLD_SECONDS = (5.0, 600.0)
+_COMPACT_ROWS = 500
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """How a server runs.
+
+    Attributes:
+        places: files or modules with agents.
+        store: see ``Runtime``.
+        listen: where the wire listens; None for a worker without one.
+        retain_seconds: ended turns older than this are forgotten; 0 keeps everything.
+        reload: look at the files for changes.
+        only_version: load this version from the store's archive instead of files.
+        grace_seconds: how long steps in flight may take when it stops.
+        lease_seconds: how long it may be silent before others take over.
+    """
+
+    places: tuple[str, ...] = ()
+    store: str = "sqlite:///holdfast.db"
+    listen: Endpoint | None = Endpoint()
+    retain_seconds: float = 7 * 86400.0
+    reload: bool = False
+    only_version: str = ""
+    name: str = "server"
+    grace_seconds: float = 10.0
+    lease_seconds: float = 10.0
+    limits: Limits = Limits()
+
+
+class Server:
+    """See the module.
+
+    Args:
+        settings: how it runs.
+        told: called with every reload.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        told: Callable[[Change], None] | None = None,
+        gate: Gate | None = None,
+        seal: Seal | None = None,
+    ) -> None:
+        self.settings = settings
+        self.name = settings.name
+        self.stopping = asyncio.Event()
+        self.registry = Versions()
+        self.store = make_store(settings.store, settings.limits)
+        self._told: Callable[[Change], None] = told or _keep_quiet
+        self._guards: dict[str, Any] = {"gate": gate, "seal": seal}
+        self._beside: list[asyncio.Task[None]] = []
+        self.listener: Listener | None = None
+        self.hub: Hub | None = None
+
+    # -- life ---------------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Load the agents, open the store, take up what waits, listen. Raises what a person has to know."""
+        if self.settings.listen is not None:
+            self.settings.listen.check_local()
+        self.code = Code(self.registry, self.store, self.settings.places, lambda: self.engine.worker.clock.now_ms())
+        self.code.load()
+        await self.store.open()
+        try:
+            self.engine = Engine(
+                self.store,
+                self.registry,
+                name=self.name,
+                limits=self.settings.limits,
+                lease_seconds=self.settings.lease_seconds,
+                **self._guards,
+            )
+            worker = self.engine.worker
+            self.operations = Operations(self.store, worker, self.engine.flow, self.registry, self)
+            await self._load()
+            await self.engine.start()
+            try:
+                await self._listen()
+            except BaseException:
+                await self.engine.stop(0)
+                raise
+        except BaseException:
+            await self.store.close()
+            raise
+        self._look_after()
+
+    async def _load(self) -> None:
+        settings = self.settings
+        schedule.seal_version()
+        if settings.only_version:
+            await self.code.load_published(settings.only_version)
+            return
+        if settings.listen is None and not settings.places:
+            await self.code.load_published()
+        self.registry.add(schedule.definition)
+        await self.code.publish()
+        for name, version in await self.code.load_needed():
+            log.info("loaded version %s of %s for turns in flight", version, name)
+
+    async def _listen(self) -> None:
+        remote = getattr(self.store, "on_drain", self)
+        if remote is None:
+            self.store.on_drain = self.stopping.set  # type: ignore[attr-defined]
+        if self.settings.listen is None:
+            return
+        from .. import __version__
+
+        self.hub = Hub(self.store, self.engine.worker.spawn)
+        hello = Hello(__version__, self.name, os.getpid())
+        self.listener = Listener(self.settings.listen, WireService(self.operations, self.hub), hello)
+        await self.listener.start()
+
+    async def stop(self) -> None:
+        """Drain: nothing new, steps in flight finish, everything is written, every agent is given back."""
+        self.stopping.set()
+        for task in self._beside:
+            task.cancel()
+        if self.listener is not None:
+            self.listener.stop_accepting()
+        await self.engine.stop(self.settings.grace_seconds)
+        if self.listener is not None:
+            await asyncio.sleep(0)
+            self.listener.hang_up()
+        await self.store.close()
+
+    # -- what the operations ask --------------------------------------------------------------------------------
+
+    def workers(self) -> list[WorkerView]:
+        """See ``Host``."""
+        session = self.engine.worker.session
+        serves = sorted(self.registry.latest)
+        found = [
+            WorkerView(name=self.name, session=session, host=socket.gethostname(), pid=os.getpid(), serves=serves, here=True)
+        ]
+        for session, worker in self.hub.workers() if self.hub else ():
+            found.append(
+                WorkerView(
+                    name=worker.name,
+                    session=session,
+                    host=worker.host,
+                    pid=worker.pid,
+                    serves=sorted(worker.serves),
+                    here=False,
+                )
+            )
+        return found
+
+    def drain(self, name: str) -> int:
+        """See ``Host``."""
+        if name in ("", self.name):
+            self.engine.worker.loop.call_later(0.05, self.stopping.set)
+            return 1
+        return self.hub.drain(name) if self.hub else 0
+
+    # -- beside the turns ---------------------------------------------------------------------------------------
+
+    def _look_after(self) -> None:
+        settings = self.settings
+        if settings.retain_seconds > 0 and settings.listen is not None:
+            self._beside_do(self._retain())
+        if settings.reload and settings.places:
+            self._beside_do(self._reload())
+        self._beside_do(self._versions())
+
+    def _beside_do(self, work: Coroutine[Any, Any, None]) -> None:
+        self._beside.append(asyncio.Task(work, loop=self.engine.worker.loop))
+
+    async def _retain(self) -> None:
+        """Forget ended turns when they are old enough, a little at a time."""
+        clock = self.engine.worker.clock
+        keep = self.settings.retain_seconds
+        while True:
+            await clock.sleep(min(max(keep / 24, 1.0), 3600.0))
+            before = clock.now_ms() - int(keep * 1000)
+            try:
+                while await self.store.compact(before, _COMPACT_ROWS):
+                    await clock.sleep(0.05)
+            except HoldfastError as error:
+                log.warning("retention did not get on: %s", error)
+
+    async def _reload(self) -> None:
+        clock = self.engine.worker.clock
+        while True:
+            await clock.sleep(_LOOK_SECONDS)
+            changes = self.code.look()
+            if any(c.error is None for c in changes):
+                await self.code.publish()
+                await self.engine.serve()
+                self.registry.wanted.set()
+            for change in changes:
+                self._told(change)
+
+    async def _versions(self) -> None:
+        """Take up old versions that turns turn out to need, and let them go when nobody needs them any more."""
+        wait = _OLD_SECONDS[0]
+        while True:
+            try:
+                async with asyncio.timeout(wait if self.code.has_old else None):
+                    await self.registry.wanted.wait()
+            except TimeoutError:
+                wait = min(wait * 1.5, _OLD_SECONDS[1])
+            else:
+                wait = _OLD_SECONDS[0]
+            try:
+                await self._look_at_versions()
+            except HoldfastError as error:
+                log.warning("looking after versions failed: %s", error)
+                await self.engine.worker.clock.sleep(_OLD_SECONDS[0])
+
+    async def _look_at_versions(self) -> None:
+        if self.registry.wanted.is_set():
+            self.registry.wanted.clear()
+            changed = await self.code.load_needed()
+            verb = "loaded"
+        else:
+            changed = await self.code.forget_unneeded(self.engine.worker)
+            verb = "unloaded"
+        if changed:
+            await self.engine.serve()
+            log.info("%s %s", verb, ", ".join(f"{n} {v}" for n, v in changed))
+
+
+def _keep_quiet(change: Change) -> None:
+    """Nobody asked for reloads."""
+
+
+async def serve(
+    settings: Settings,
+    *,
+    ready: Callable[[Server], None],
+    told: Callable[[Change], None],
+    stopping: Callable[[], None],
+) -> None:
+    """Run a server until SIGTERM, SIGINT or a drain; a second signal ends the process at once."""
+    server = Server(settings, told=told)
+    loop = asyncio.get_running_loop()
+
+    def on_signal() -> None:
+        if server.stopping.is_set():
+            os._exit(130)
+        server.stopping.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, on_signal)
+    await server.start()
+    try:
+        ready(server)
+        await server.stopping.wait()
+        stopping()
+    finally:
+        await server.stop()
+
+
+def places(named: Sequence[str]) -> tuple[str, ...]:
+    """Files or modules a person named, each once. Raises ``Rejected(agents.none_named)`` for none."""
+    if not named:
+        raise Rejected("agents.none_named", "Name the file with your agents: holdfast up my_agents.py.")
+    return tuple(dict.fromkeys(named))

@@ -1,0 +1,47 @@
+"""Errors, for people and for programs."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from importlib.resources import files
+from pathlib import Path
+
+from ..domain.errors import HoldfastError
+from .options import CHOSEN, Format
+
+
+def tell(error: HoldfastError) -> None:
+    """One block on stderr: what happened and what to do next; JSON if the output is for programs."""
+    if CHOSEN[0] is not Format.table:
+        found = {"code": error.code, "message": error.message, "retry": error.retry, "details": error.details}
+        print(json.dumps({"error": found}, ensure_ascii=False, default=repr), file=sys.stderr)
+        return
+    red, off = ("\033[31m", "\033[0m") if _coloured() else ("", "")
+    print(f"{red}error:{off} {error.message} [{error.code}]", file=sys.stderr)
+    if page(error.code) is not None:
+        print(f"       holdfast error {error.code}  says more", file=sys.stderr)
+
+
+def page(code: str) -> str | None:
+    """The page of an error code, from the package or from the checkout."""
+    if not code.replace(".", "").replace("_", "").isalnum():
+        return None
+    for place in (files("holdfast") / "docs" / "errors", Path(__file__).parents[3] / "docs" / "errors"):
+        found = place / f"{code}.md"
+        if found.is_file():
+            return found.read_text()
+    return None
+
+
+def codes() -> list[str]:
+    """Every code that has a page."""
+    for place in (files("holdfast") / "docs" / "errors", Path(__file__).parents[3] / "docs" / "errors"):
+        if place.is_dir():
+            return sorted(p.name.removesuffix(".md") for p in place.iterdir() if p.name.endswith(".md"))
+    return []
+
+
+def _coloured() -> bool:
+    return sys.stderr.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"

@@ -1,0 +1,36 @@
+"""``holdfast``: the commands are in the files beside this one; each imports what it needs when it runs."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+
+from ..domain.errors import HoldfastError
+from . import errors, keeping, looking, schedules, serving, steering, talking
+
+app = typer.Typer(
+    name="holdfast",
+    help="Agents that survive anything, wait for free, and talk to each other.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for room in (serving, talking, looking, steering, schedules, keeping):
+    room.register(app)
+
+
+def app_main() -> None:
+    """The entry point: runs the command, tells errors, ends with 0, 1 or 2."""
+    try:
+        app()
+    except HoldfastError as error:
+        errors.tell(error)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)

@@ -1,0 +1,163 @@
+"""Serving: up, worker, demo."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .options import Format, Output, Url
+
+if TYPE_CHECKING:
+    from ..bootstrap.code import Change
+    from ..bootstrap.server import Server, Settings
+    from .output import Column
+
+Files = Annotated[list[str] | None, typer.Argument(help="Files or modules with agents.", metavar="FILE...")]
+Grace = Annotated[str, typer.Option("--grace", help="How long steps in flight may take when it stops.")]
+Name = Annotated[str, typer.Option("--name", help="Shown as the owner of what it runs.")]
+Lease = Annotated[str, typer.Option("--lease", help="How long it may be silent before others take over.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command()(up)
+    app.command(name="worker")(work)
+    app.command()(workers)
+    app.command()(demo)
+
+
+def up(
+    files: Files = None,
+    store: Annotated[str, typer.Option("--store", help="Where everything is kept.")] = "sqlite:///holdfast.db",
+    host: Annotated[str, typer.Option("--host", help="Only addresses of this machine.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", help="0 for any free one.", min=0, max=65535)] = 7433,
+    unix: Annotated[str, typer.Option("--unix", help="A unix socket instead.", show_default=False)] = "",
+    reload: Annotated[bool, typer.Option("--reload/--no-reload", help="Load changed files beside the old code.")] = True,
+    retain: Annotated[str, typer.Option("--retain", help="Forget turns that ended longer ago; 0 keeps all.")] = "7d",
+    grace: Grace = "10s",
+    name: Name = "server",
+    lease: Lease = "10s",
+) -> None:
+    """Serve the agents in files: server, worker and store in one process."""
+    from ..bootstrap.server import Settings, places
+    from ..link import Endpoint
+    from .durations import seconds
+
+    settings = Settings(
+        places=places(files or ()),
+        store=store,
+        listen=Endpoint("", 0, _absolute(unix)) if unix else Endpoint(host, port),
+        reload=reload,
+        retain_seconds=seconds(retain),
+        grace_seconds=seconds(grace),
+        lease_seconds=seconds(lease),
+        name=name,
+    )
+    _serve(settings)
+
+
+def work(
+    files: Files = None,
+    store: Annotated[
+        str, typer.Option("--store", envvar="HOLDFAST_URL", help="holdfast://… of a server, or postgresql://….")
+    ] = "holdfast://127.0.0.1:7433",
+    only_version: Annotated[str, typer.Option("--only-version", help="This archived version.", show_default=False)] = "",
+    grace: Grace = "10s",
+    name: Name = "worker",
+    lease: Lease = "10s",
+) -> None:
+    """Run turns of a store in another process; without files, the newest published code."""
+    from ..bootstrap.server import Settings
+    from ..domain.errors import Rejected
+    from .durations import seconds
+
+    if store.partition(":")[0] in ("sqlite", "memory"):
+        raise Rejected(
+            "worker.store",
+            f"{store} belongs to one process at a time, so a worker beside it cannot use it. Start the server with "
+            "holdfast up and give the worker the server's address: --store holdfast://127.0.0.1:7433.",
+            url=store,
+        )
+    settings = Settings(
+        places=tuple(dict.fromkeys(files or ())),
+        store=store,
+        listen=None,
+        only_version=only_version,
+        grace_seconds=seconds(grace),
+        lease_seconds=seconds(lease),
+        name=name,
+    )
+    _serve(settings)
+
+
+def workers(output: Output = Format.table, url: Url = "") -> None:
+    """List the workers that the server knows of."""
+    from . import session
+    from .output import show
+
+    columns: list[Column] = [
+        ("NAME", lambda w: w.name),
+        ("SESSION", lambda w: w.session),
+        ("PID", lambda w: w.pid),
+        ("HOST", lambda w: w.host),
+        ("SERVES", lambda w: w.serves),
+        ("SERVER", lambda w: w.here),
+    ]
+    show(session.run(lambda c: c.workers(), url), columns, output)
+
+
+def demo(
+    keep: Annotated[str, typer.Option("--keep", help="Keep the store in this file.", show_default=False)] = "",
+) -> None:
+    """Show the main job: agents that call one another, wait, ask, and survive kill -9."""
+    from .demo import play
+
+    raise typer.Exit(play(keep))
+
+
+def _serve(settings: Settings) -> None:
+    import asyncio
+    import logging
+
+    from ..bootstrap.server import serve
+    from .output import say
+
+    logging.basicConfig(format="%(levelname)s %(message)s", level=logging.INFO)
+    logging.getLogger("holdfast").setLevel(logging.INFO)
+
+    def ready(server: Server) -> None:
+        names = ", ".join(n for n in sorted(server.registry.latest) if not n.startswith("holdfast.")) or "no agents"
+        if server.listener is None:
+            say(f"{server.name} works for {settings.store}: {names}")
+            return
+        say(f"holdfast serves {names}")
+        say(f"  at     {server.listener.at.url}")
+        say(f"  store  {settings.store}")
+        say("  stop   Ctrl-C (twice: at once)")
+
+    def stopping() -> None:
+        say("finishing what is under way; again to end at once")
+
+    try:
+        import uvloop
+    except ImportError:
+        asyncio.run(serve(settings, ready=ready, told=_told, stopping=stopping))
+        return
+    uvloop.run(serve(settings, ready=ready, told=_told, stopping=stopping))
+
+
+def _told(change: Change) -> None:
+    from .output import say
+
+    if change.error is not None:
+        say(f"{change.place} was not loaded, {change.before} goes on: {change.error}")
+    else:
+        names = ", ".join(change.agents)
+        say(f"{change.place} changed: new turns of {names} begin on {change.version} (was {change.before})")
+
+
+def _absolute(path: str) -> str:
+    import os
+
+    return os.path.abspath(path)

@@ -1,0 +1,68 @@
+"""From options to a client: a server's wire, or a store opened by this very process."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+from ..sdk.client import Client
+
+T = TypeVar("T")
+
+
+def run(work: Callable[[Client], Awaitable[T]], url: str = "", store: str = "") -> T:
+    """Connect, do the work, hang up."""
+
+    async def main() -> T:
+        async with client(url, store) as connected:
+            return await work(connected)
+
+    return asyncio.run(main())
+
+
+@asynccontextmanager
+async def client(url: str = "", store: str = "") -> AsyncGenerator[Client]:
+    """A client for the options ``--url`` and ``--store``."""
+    if not store:
+        from ..protocols.wire.channel import connect
+
+        async with connect(url or None, sender="cli") as connected:
+            yield connected
+        return
+    from ..bootstrap.runtime import Runtime
+    from ..domain.errors import NotFound, Rejected
+
+    scheme, _, rest = store.partition(":")
+    if scheme == "memory":
+        raise Rejected("store.url", "memory:// belongs to one process; there is nothing to look at from outside.", url=store)
+    if scheme in ("holdfast", "holdfast+unix"):
+        async with client(store) as connected:
+            yield connected
+        return
+    if scheme == "sqlite":
+        path = rest.partition("?")[0].removeprefix("//")[1:]
+        if not os.path.exists(path):
+            raise NotFound(
+                "store.missing",
+                f"There is no store {path or rest!r}. `holdfast up --store {store} FILE` makes one.",
+                url=store,
+            )
+    async with Runtime([], store, name="cli") as runtime:
+        yield runtime
+
+
+def quick(url: str, incomplete: str) -> list[str]:
+    """Addresses for shell completion; nothing if no server answers within a moment."""
+    from ..domain.errors import HoldfastError
+
+    async def look() -> list[str]:
+        async with asyncio.timeout(0.5), client(url) as connected:
+            return [a.address for a in await connected.agents(like=incomplete, limit=50)]
+
+    try:
+        return asyncio.run(look())
+    except (HoldfastError, TimeoutError, OSError):
+        return []

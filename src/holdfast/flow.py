@@ -1,0 +1,209 @@
+"""The whole way of a message: ``accept`` brings it in, ``run_turn`` handles it. Every hop is named here."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+
+from .domain.errors import Conflict, HoldfastError, Nondeterminism, NotFound, Rejected
+from .domain.intent import Intent, Verdict
+from .domain.message import Failure, Kind, Message, Outcome, Status
+from .gate import Gate, refuse
+from .journal.codec import decode_any, encode_message, failure_of, same_again
+from .journal.replay import Replay
+from .mailbox.active import Active, Item, Parked
+from .mailbox.worker import Worker
+from .ports.store import Commit, Send
+from .turn import branches, ending
+from .turn.definition import Registry
+from .turn.handler import call_handler
+from .turn.retry import retry_later, wants_retry
+from .turn.stuck import hold_for_a_person
+from .turn.turn import Suspended, Turn
+
+
+class Flow:
+    """Binds the rooms together; the worker's ``Runner``."""
+
+    def __init__(self, worker: Worker, registry: Registry, gate: Gate) -> None:
+        self.worker, self.registry, self.gate = worker, registry, gate
+        worker.runner = self
+
+    # -- in -----------------------------------------------------------------------------------------------------
+
+    async def accept(self, message: Message, *, wait: bool) -> tuple[int, Outcome | None]:
+        """Take a message from outside: gate, mailbox, and if somebody waits, the outcome. Returns the message's id (0 if
+        the turn ended before anybody needed one) and the outcome. Raises what the gate or the store refuses with."""
+        intent = Intent("", 0, "", "accept", message.name, message.to, None, frozenset(message.labels), True, message.sender)
+        if (decision := self.gate.review(intent)).verdict is not Verdict.ALLOW:
+            raise refuse(intent, decision)
+        worker = self.worker
+        if self.worker.committer.stalled is not None:
+            raise self.worker.committer.stalled
+        if not wait:
+            return await self._deliver(message), None
+        message.origin = worker.session
+        waiter: asyncio.Future[Outcome] = worker.new_future()
+        active = await worker.holdings.take_free(message) if message.kind == Kind.REQUEST and not message.due else None
+        try:
+            if active is not None and self.start(active, Item(0, message, waiter)) is not None:
+                try:
+                    return 0, await waiter
+                except Conflict as error:
+                    if error.code != "lease.lost":
+                        raise
+                    waiter = worker.new_future()  # nothing of it happened: whoever holds the agent now will run it
+            return await self._deliver(message, waiter), await waiter
+        except Conflict as error:
+            if error.code != "message.duplicate":
+                raise
+            return await self._join(int(error.details["id"]), worker.new_future())
+
+    async def _deliver(self, message: Message, waiter: asyncio.Future[Outcome] | None = None) -> int:
+        send = Send(message, self.worker.sealed(encode_message(message)))
+        try:
+            return await self.worker.outcomes.deliver(Commit(sends=[send]), waiter)
+        except Conflict as error:
+            if error.code != "message.duplicate" or waiter is not None:
+                raise
+            return int(error.details["id"])
+
+    async def _join(self, id: int, waiter: asyncio.Future[Outcome]) -> tuple[int, Outcome]:
+        """Somebody asked the same before: wait for that outcome."""
+        return id, await self.worker.outcomes.outcome_or_wait(id, waiter)
+
+    # -- through ------------------------------------------------------------------------------------------------
+
+    def start(self, active: Active, item: Item) -> Turn | None:
+        """Begin the turn of a message; None if the message could not become one (its sender is told)."""
+        definition = self.registry.find(active.address.split("/", 2)[1])
+        if definition is None:
+            self.worker.spawn(self.worker.holdings.let_go(active))
+            return None
+        try:
+            spec = definition.handler(item.message.name)
+        except NotFound as error:
+            return self._refuse(active, item, error)
+        turn = Turn(self.worker, active, item, definition, spec, self.gate)
+        self._launch(turn)
+        return turn
+
+    def rehydrate(self, active: Active, number: int, parked: Parked) -> Turn | None:
+        """Bring a turn back from its rows, on the version it began with."""
+        item = parked.item
+        definition = self.registry.find(active.address.split("/", 2)[1], item.version)
+        assert definition is not None, "the worker asks `serves` first"
+        turn = Turn(self.worker, active, item, definition, definition.handler(item.message.name), self.gate)
+        turn.adopt(parked, Replay.of(parked.entries))
+        self._launch(turn)
+        return turn
+
+    def _launch(self, turn: Turn) -> None:
+        if not turn.spec.shared:
+            turn.active.exclusive = turn
+        self.worker.scheduler.began(turn.active, turn)
+        turn.task = asyncio.Task(self.run_turn(turn), loop=self.worker.loop)
+        branches.BRANCHES[turn.task] = turn.root
+
+    async def run_turn(self, turn: Turn) -> None:
+        """Run a handler to its end, or until it leaves memory."""
+        status, failure, value = Status.DONE, None, b"\xc0"
+        try:
+            result = await call_handler(turn)
+            if turn.replay is not None:
+                turn.replay.check_over()
+            _, value = same_again(result, turn.spec.returns, "result", turn.limits.payload_bytes)
+        except Suspended:
+            turn.suspend()
+        except asyncio.CancelledError:
+            status = Status.FAILED if turn.timed_out else Status.CANCELLED
+            failure = Failure("TurnFailed", "turn.timeout" if turn.timed_out else "turn.cancelled", turn.cancel_reason)
+        except Nondeterminism as error:
+            if not turn.dead:
+                hold_for_a_person(turn, error)
+        except Exception as error:
+            status, failure = Status.FAILED, failure_of(error)
+            if wants_retry(turn, error):
+                await retry_later(turn, error)
+        except BaseException:
+            if not turn.dead:  # a task group wraps the suspension of its branches
+                raise
+        finally:
+            branches.BRANCHES.pop(turn.task, None)
+        if not turn.dead:
+            ending.end_turn(turn, status, failure, value)
+        self._left(turn)
+
+    def _left(self, turn: Turn) -> None:
+        active = turn.active
+        if active.exclusive is turn:
+            active.exclusive = None
+        if turn.unmet and not active.gone:
+            self.worker.loader.reload_soon(active)
+        turn.forget()
+        self.worker.scheduler.gone(active, turn)
+        self.worker.scheduler.pump(active)
+
+    def _refuse(self, active: Active, item: Item, error: HoldfastError) -> None:
+        """A message that no turn can handle: its sender is told, or it goes to the dead letters."""
+        if item.id == 0:
+            if item.waiter is not None and not item.waiter.done():
+                item.waiter.set_exception(error)
+            return
+        status = Status.DEAD if item.message.one_way else Status.FAILED
+        ending.end_parked(self.worker, active, item, status, failure_of(error))
+
+    # -- what the mailbox asks ----------------------------------------------------------------------------------
+
+    def shared(self, address: str, handler: str) -> bool:
+        """Whether a handler may run beside an exclusive turn."""
+        definition = self.registry.find(address.split("/", 2)[1])
+        spec = definition.handlers.get(handler) if definition else None
+        return spec is not None and spec.shared
+
+    def serves(self, address: str, version: str) -> bool:
+        """Whether this worker has the code that a turn began with."""
+        return self.registry.find(address.split("/", 2)[1], version) is not None
+
+    def control(self, active: Active, item: Item) -> None:
+        """Cancel, kill or release what a person (or another agent) pointed at. Payload: turn's number or 0, and why."""
+        order = decode_any(item.message.payload)
+        number, why, verb = int(order.get("turn", 0)), str(order.get("why", "")), item.message.name
+        taken = False
+        for turn in [t for t in active.running if isinstance(t, Turn) and number in (0, t.number, -t.item.id)]:
+            if verb == "cancel":
+                turn.cancel(why, item.id)
+                taken = True
+            elif verb == "kill":
+                ending.kill(turn, why)
+                self._left(turn)
+        for n, parked in [(n, p) for n, p in active.parked.items() if number in (0, n, -p.item.id)]:
+            if verb == "kill":
+                self.end_parked(active, n, parked, Status.KILLED, why)
+            elif verb == "cancel":
+                parked.cancelled, parked.wanted = parked.cancelled or why or "cancelled", True
+                parked.orders.append(item.id)
+                taken = True
+            elif verb == "retry":
+                parked.wanted = True
+        for queued in active.take_queued(number):
+            status = Status.KILLED if verb == "kill" else Status.CANCELLED
+            ending.end_parked(self.worker, active, queued, status, Failure("TurnFailed", f"turn.{status.name.lower()}", why))
+        if taken:
+            active.note(item.id)
+        else:
+            active.consume(item.id)
+        self.worker.call_later(0, partial(self.worker.scheduler.pump, active))
+
+    def end_parked(self, active: Active, number: int, parked: Parked, status: Status, why: str) -> None:
+        """End a turn that is not in memory without running it."""
+        del active.parked[number]
+        active.write().unwaits.extend((number, w.path) for w in parked.waits)
+        if active.exclusive is parked:
+            active.exclusive = None
+        ending.end_parked(
+            self.worker, active, parked.item, status, Failure("TurnFailed", f"turn.{status.name.lower()}", why)
+        )
+
+
+__all__ = ["Flow", "Rejected"]

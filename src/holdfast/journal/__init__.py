@@ -1,0 +1,1 @@
+"""The journal without I/O: encoding, the hash chain, and the replay machine."""

@@ -1,0 +1,196 @@
+"""Holdings: the agents that this worker has leased, from taking them to letting them go."""
+
+from __future__ import annotations
+
+import logging
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+from ..domain.errors import HoldfastError
+from ..domain.message import Message
+from ..ports.store import Lease
+from .active import Active, Parked, Running
+from .outcomes import refuse_waiter
+
+if TYPE_CHECKING:
+    from .worker import Worker
+
+log = logging.getLogger("holdfast")
+
+_MODES = 1_000
+_SHED_AT_ONCE = 4
+"""How many agents are looked at for each one that is taken beyond the bound: enough to shrink, cheap in a storm."""
+
+
+class Holdings:
+    """Leased agents by address, the least recently used first."""
+
+    def __init__(self, worker: Worker) -> None:
+        self.worker = worker
+        self.actives: OrderedDict[str, Active] = OrderedDict()
+        self._missed: set[str] = set()
+        self._modes: OrderedDict[str, None] = OrderedDict()
+        self._releasing: set[str] = set()
+
+    def mode_changed(self, address: str) -> None:
+        """An agent that may be on its way to us was paused or resumed."""
+        self._modes[address] = None
+        if len(self._modes) > _MODES:
+            self._modes.popitem(last=False)
+
+    def adopt(self, lease: Lease) -> Active:
+        """Take a newly leased agent into memory; one that is there already stays as it is."""
+        here = self.actives.get(lease.address)
+        if here is not None and not here.gone:
+            if here.lease.epoch == lease.epoch:
+                return here
+            self._drop(here)
+        active = Active(self.worker, lease, self.worker.seal)
+        self.actives[lease.address] = active
+        if lease.address in self._modes:
+            del self._modes[lease.address]
+            self.worker.spawn(self.worker.look_at_mode(active))
+        if len(self.actives) > self.worker.limits.idle_agents:
+            self.shed()
+        return active
+
+    def parked_now(self, active: Active, turn: Running, stub: Parked) -> None:
+        """A turn left memory to wait. An agent with nothing else to do leaves with it."""
+        active.parked[turn.number] = stub
+        active.note(stub.item.id)
+        if active.exclusive is turn:
+            active.exclusive = stub
+        self.worker.spawn(self._leave_if_quiet(active))
+
+    async def _leave_if_quiet(self, active: Active) -> None:
+        try:
+            while not active.running and (active.draft is not None or active.inflight is not None):
+                await active.written()
+        except HoldfastError:
+            return
+        if active.quiet:
+            await self.let_go(active)
+
+    async def let_go(self, active: Active, needs: str = "") -> None:
+        """Give an agent back to the store."""
+        if active.gone:
+            return
+        for turn in list(active.running):
+            turn.suspend()
+        if active.draft is not None:
+            try:
+                await active.flush()
+            except HoldfastError:
+                return
+        active.gone = True
+        self._releasing.add(active.address)
+        if self.actives.get(active.address) is active:
+            del self.actives[active.address]
+        await self._release(active.lease, needs)
+
+    def shed(self) -> None:
+        """Too many agents are warm: give back the ones not used for longest."""
+        for _ in range(min(_SHED_AT_ONCE, len(self.actives))):
+            address, active = next(iter(self.actives.items()))
+            if active.quiet:
+                active.gone = True
+                del self.actives[address]
+                self._releasing.add(address)
+                self.worker.spawn(self._release(active.lease))
+            else:
+                self.actives.move_to_end(address)
+            if len(self.actives) <= self.worker.limits.idle_agents:
+                return
+
+    async def _release(self, lease: Lease, needs: str = "") -> None:
+        self._releasing.add(lease.address)
+        try:
+            await self.worker.insist(lambda: self.worker.store.release(self.worker.session, [lease], needs))
+        except HoldfastError:
+            log.debug("could not release %s", lease.address)
+        finally:
+            self._releasing.discard(lease.address)
+        if lease.address in self._missed:
+            self._missed.discard(lease.address)
+            self.worker.claims.claim_soon()
+
+    def miss(self, address: str) -> None:
+        """There is news for an agent that the store counts as ours but that is not in memory: it is being given back, and is
+        looked for once that is done; or it was given back in vain, and is taken up again."""
+        if address in self._releasing:
+            self._missed.add(address)
+        else:
+            self.worker.spawn(self._take_up(address))
+
+    async def _take_up(self, address: str) -> None:
+        lease = (await self.worker.insist(lambda: self.worker.store.lease(self.worker.session, [address])))[0]
+        if lease is not None:
+            active = self.adopt(lease)
+            if active.loaded:
+                await self.worker.loader.reload(active)
+            else:
+                self.worker.loader.load(active)
+
+    async def maybe_idle(self, active: Active) -> None:
+        if active.mode != "active" and active.quiet:
+            await self.let_go(active)
+
+    def lost(self, active: Active, error: HoldfastError) -> None:
+        """The store refused this agent's commit: somebody else has it, or it must be read again. Nothing of what its turns
+        still held in memory may have an effect."""
+        if active.gone:
+            return
+        waiting = [turn.item for turn in active.running]
+        self._drop(active)
+        for item in waiting:
+            refuse_waiter(item, error)
+        if error.code not in ("lease.lost", "message.duplicate"):
+            log.warning("%s was dropped and will be read again: %s", active.address, error)
+        self._missed.add(active.address)
+        self._releasing.add(active.address)
+        self.worker.spawn(self._release(active.lease))
+
+    def _drop(self, active: Active) -> None:
+        """Forget an agent; nothing of its turns happens any more."""
+        active.gone = True
+        if self.actives.get(active.address) is active:
+            del self.actives[active.address]
+        for turn in list(active.running):
+            turn.stop()
+
+    def drop_all(self) -> None:
+        """The session is over: forget everything."""
+        for active in list(self.actives.values()):
+            for turn in list(active.running):
+                refuse_waiter(turn.item, self.worker.interrupted(active.address))
+            self._drop(active)
+        self.actives.clear()
+        self.worker.scheduler.ready.clear()
+
+    async def take_free(self, message: Message) -> Active | None:
+        """The receiver, if this worker holds or can take it and it could start this message at this very moment."""
+        address = message.to
+        active = self.actives.get(address)
+        if active is None:
+            if self.worker.draining or address.split("/", 2)[1] not in self.worker.served or address in self._releasing:
+                return None
+            lease = (await self.worker.insist(lambda: self.worker.store.lease(self.worker.session, [address])))[0]
+            if lease is None:
+                return self.actives.get(address)
+            active = self.adopt(lease)
+            if not active.loaded and not active.loading:
+                await self.worker.loader.load_now(active)
+        else:
+            self.actives.move_to_end(address)
+        if (
+            not active.loaded
+            or active.loading
+            or active.stale
+            or active.gone
+            or active.mode != "active"
+            or self.worker.scheduler.running >= self.worker.limits.turns
+        ):
+            return None
+        shared = self.worker.runner.shared(address, message.name)
+        free = not active.shared_queue if shared else active.exclusive is None and not active.queue and not active.more
+        return active if free else None

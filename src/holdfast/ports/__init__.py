@@ -1,0 +1,1 @@
+"""Ports: what the runtime needs from outside, as protocols with their guarantees in the docstrings."""

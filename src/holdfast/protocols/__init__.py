@@ -1,0 +1,1 @@
+"""Protocols: how the world outside reaches the operations, and how messages leave."""

@@ -1,0 +1,164 @@
+"""``Agent``: a definition written as Python functions.
+
+>>> counter = Agent("counter")
+>>> @counter.handler
+... async def add(ctx: Context, amount: int) -> int: ...
+>>> counter["tickets"].add        # a handle by name
+>>> add["tickets"]                # the same, typed
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import inspect
+from collections.abc import Awaitable, Callable
+from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, overload
+
+from ..domain.address import DEFAULT_TENANT, Address, make
+from ..domain.errors import NotFound, Rejected
+from ..domain.retry import ONCE, Retry
+from ..turn.context import Context, Duration, Event, SyncContext, ms_of
+from ..turn.definition import Definition, HandlerSpec, Target
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Handler(Generic[P, R]):
+    """A decorated function. Call it with a context to test it; index it with a key to address it."""
+
+    def __init__(self, agent: Agent, fn: Callable[..., Any], spec: HandlerSpec) -> None:
+        self._agent = agent
+        self._fn = fn
+        self.spec = spec
+        functools.update_wrapper(self, fn)
+
+    def __getitem__(self, key: str) -> Target[P, R]:
+        return Target(make(self._agent.name, key), self.spec.name, self.spec)
+
+    def of(self, key: str, tenant: str = DEFAULT_TENANT) -> Target[P, R]:
+        """The handler of one agent, of another tenant if given."""
+        return Target(make(self._agent.name, key, tenant), self.spec.name, self.spec)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._fn(*args, **kwargs)
+
+
+class Handle:
+    """One agent, by key. Its attributes are its handlers; ``event(name)`` is an event of it."""
+
+    __slots__ = ("_definition", "address")
+
+    def __init__(self, address: Address, definition: Definition) -> None:
+        self.address = address
+        self._definition = definition
+
+    def __getattr__(self, handler: str) -> Target[..., Any]:
+        if handler.startswith("__"):
+            raise AttributeError(handler)
+        try:
+            return Target(self.address, handler, self._definition.handler(handler))
+        except NotFound as error:
+            raise AttributeError(error.message) from error
+
+    def __dir__(self) -> list[str]:
+        return ["address", "event", *self._definition.handlers]
+
+    def __repr__(self) -> str:
+        return f"<agent {self.address}>"
+
+    def event(self, name: str) -> Any:
+        """An event of this agent, for ``ctx.send`` and ``client.send``."""
+        return Event(self.address, name)
+
+
+class Agent:
+    """A kind of agent.
+
+    Args:
+        name: letters, digits, ``_``, ``.``, ``-``; the first part of the addresses of its instances.
+    """
+
+    def __init__(self, name: str) -> None:
+        make(name, "check")
+        self.name = name
+        self.definition = Definition(name, doc=_doc_of_caller())
+
+    def __getitem__(self, key: str) -> Handle:
+        return Handle(make(self.name, key), self.definition)
+
+    def of(self, key: str, tenant: str = DEFAULT_TENANT) -> Handle:
+        """An instance, of another tenant if given."""
+        return Handle(make(self.name, key, tenant), self.definition)
+
+    def __repr__(self) -> str:
+        return f"Agent({self.name!r}, handlers={sorted(self.definition.handlers)})"
+
+    @overload
+    def handler(self, fn: Callable[Concatenate[Context, P], Awaitable[R]], /) -> Handler[P, R]: ...
+    @overload
+    def handler(self, fn: Callable[Concatenate[SyncContext, P], R], /) -> Handler[P, R]: ...
+    @overload
+    def handler(
+        self, /, *, name: str = "", shared: bool = False, timeout: Duration = 0, retry: Retry = ONCE
+    ) -> Callable[[Callable[Concatenate[Any, P], Any]], Handler[P, Any]]: ...
+    def handler(
+        self,
+        fn: Callable[..., Any] | None = None,
+        /,
+        *,
+        name: str = "",
+        shared: bool = False,
+        timeout: Duration = 0,
+        retry: Retry = ONCE,
+    ) -> Any:
+        """Make a function a handler: ``async def`` on the event loop, ``def`` in a thread.
+
+        Args:
+            name: the handler's name; the function's by default.
+            shared: read-only; runs beside an exclusive turn and beside other shared ones.
+            timeout: bound of a whole turn, waits included; then it is cancelled and fails with ``turn.timeout``.
+            retry: how often a failed turn starts again, from its last good step.
+        """
+
+        def decorate(function: Callable[..., Any]) -> Handler[Any, Any]:
+            title = name or function.__name__
+            if title in self.definition.handlers:
+                raise Rejected(
+                    "handler.duplicate",
+                    f"Agent {self.name!r} has two handlers named {title!r}. Give one another name=.",
+                )
+            spec = HandlerSpec(function, name=title, shared=shared, timeout_seconds=ms_of(timeout) / 1000, retry=retry)
+            self.definition.handlers[title] = spec
+            self.definition.version = ""
+            return Handler(self, function, spec)
+
+        return decorate(fn) if fn is not None else decorate
+
+    def seal_version(self) -> str:
+        """Give the definition its version, the content hash of its code, unless a loader gave it one already."""
+        if not self.definition.version:
+            self.definition.version = content_hash(self.definition)
+        return self.definition.version
+
+
+def content_hash(definition: Definition) -> str:
+    """A short hash over the handlers' source (or byte code where there is no source)."""
+    digest = hashlib.sha256(definition.name.encode())
+    for name in sorted(definition.handlers):
+        fn = definition.handlers[name].fn
+        try:
+            code = inspect.getsource(fn).encode()
+        except (OSError, TypeError):
+            inner = getattr(fn, "__code__", None)
+            code = repr((inner.co_code, inner.co_consts, inner.co_names)).encode() if inner else repr(fn).encode()
+        digest.update(name.encode() + b"\0" + code)
+    return digest.hexdigest()[:12]
+
+
+def _doc_of_caller() -> str:
+    frame = inspect.currentframe()
+    while frame is not None and frame.f_globals.get("__name__", "").startswith("holdfast"):
+        frame = frame.f_back
+    return str((frame.f_globals.get("__doc__") if frame else "") or "").strip().partition("\n")[0]

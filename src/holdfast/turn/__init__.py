@@ -1,0 +1,1 @@
+"""Turns: how a handler runs, replays, waits and ends; one file per step verb."""

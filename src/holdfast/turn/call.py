@@ -1,0 +1,113 @@
+"""``call`` and ``send``: messages to other agents, exactly once, in the commit of the step that sends them."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from ..domain import labels as provenance
+from ..domain.entry import EntryKind
+from ..domain.errors import Rejected, TurnFailed
+from ..domain.message import Cause, Kind, Message
+from ..journal.codec import Shape, encode_message, error_of
+from ..ports.store import Send
+from .definition import Target
+from .turn import Turn
+
+T = TypeVar("T")
+
+
+async def call(
+    turn: Turn,
+    target: Target[..., Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    timeout_ms: int = 0,
+    priority: int = 0,
+) -> Any:
+    """Ask another agent and wait for its answer; the wait costs nothing once the turn has left memory."""
+    name = f"{_kind_of(target.address)}.{target.handler}"
+    path, recorded = await turn.step("call", name)
+    if recorded is None:
+        if target.address == turn.active.address and not (target.spec is not None and target.spec.shared):
+            raise Rejected(
+                "call.self",
+                f"{target.address} called its own exclusive handler {target.handler!r}: it would wait for itself for ever. "
+                "Use ctx.send, or call the function directly.",
+                address=target.address,
+            )
+        turn.review("call", target.handler, path, to=target.address, args=args)
+        if turn.item.id == 0:
+            await turn.accept()
+        due = turn.clock.now_ms() + timeout_ms if timeout_ms else 0
+        turn.journal(EntryKind.INTENT, path, "call", name, detail={"to": target.address, "due": due})
+        cause = Cause(turn.active.address, turn.number, path)
+        message = _message(turn, target.address, target.handler, target.pack(args, kwargs, turn.limits.payload_bytes), path)
+        message.reply = cause
+        message.priority = priority
+        post(turn, message)
+    elif recorded.result is not None:
+        return _answer(recorded.result.failure, recorded.result.value, target.returns, name)
+    else:
+        assert recorded.intent is not None
+        due = int(turn.detail(recorded.intent).get("due", 0))
+    outcome = await turn.wait_for(path, "call", name, due=due, row=due > 0)
+    return _answer(outcome.failure, outcome.value, target.returns, name)
+
+
+async def send(
+    turn: Turn,
+    to: str,
+    kind: Kind,
+    name: str,
+    payload: bytes,
+    verb: str,
+    *,
+    due: int = 0,
+    priority: int = 0,
+    args: Any = None,
+) -> None:
+    """One way: done when this turn's commit is, delivered in the same instant."""
+    shown = f"{_kind_of(to)}.{name}" if name else to
+    path, recorded = await turn.step(verb, shown)
+    if recorded is not None:
+        return
+    turn.review(verb, name, path, to=to, args=args)
+    if turn.item.id == 0:
+        await turn.accept()
+    turn.journal(EntryKind.STEP, path, verb, shown, detail={"to": to, "due": due} if due else {"to": to})
+    message = _message(turn, to, name, payload, path)
+    message.kind = kind
+    message.due = due
+    message.priority = priority
+    post(turn, message)
+
+
+def _message(turn: Turn, to: str, name: str, payload: bytes, path: str) -> Message:
+    labels = provenance.join(turn.labels, (provenance.of_agent(turn.active.address),))
+    return Message(
+        to,
+        Kind.REQUEST,
+        name,
+        payload,
+        sender=turn.active.address,
+        cause=Cause(turn.active.address, turn.number, path),
+        trace=turn.item.message.trace,
+        labels=tuple(sorted(labels)),
+        created=turn.clock.now_ms(),
+    )
+
+
+def post(turn: Turn, message: Message) -> None:
+    """Put a message into the commit being drafted."""
+    turn.active.write().sends.append(Send(message, turn.worker.sealed(encode_message(message))))
+
+
+def _kind_of(to: str) -> str:
+    """What identifies a receiver for a replay: its definition, not its key, which may be made up anew each time."""
+    return to if ":" in to.partition("/")[0] else to.split("/", 2)[1]
+
+
+def _answer(failure: Any, value: Any, shape: Shape, name: str) -> Any:
+    if failure is not None:
+        raise error_of(failure, TurnFailed, "turn.failed")
+    return shape.decode(value, f"answer of {name}")

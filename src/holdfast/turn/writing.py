@@ -1,0 +1,285 @@
+"""What a turn knows and what it writes: its fields, its entries, its standing, its acceptance.
+
+A turn is built up in four files, each adding one thing: ``Writing`` (fields and journal), ``Stepping`` (opening steps,
+replay), ``Waiting`` (durable waits) and ``Turn`` (leaving memory, cancellation).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, cast
+
+from ..domain.entry import Begin, Entry, EntryKind, StoredEntry
+from ..domain.errors import HoldfastError
+from ..domain.message import Failure, Status
+from ..gate import Gate
+from ..journal.codec import decode_any, encode_message
+from ..journal.replay import Replay
+from ..mailbox.active import Active, Completion, Item, Running
+from ..ports.store import Mark, Receipt, Send, Wait
+from .branches import Branch
+
+if TYPE_CHECKING:
+    from ..mailbox.worker import Worker
+    from .definition import Definition, HandlerSpec
+
+
+class Suspended(BaseException):
+    """The turn leaves memory. Not an error: handlers must let it pass, and no step may happen any more."""
+
+
+class Pending:
+    """A durable wait in memory."""
+
+    __slots__ = ("done", "due", "name", "path", "row", "silent", "verb")
+
+    def __init__(
+        self, path: str, verb: str, name: str, due: int, row: bool, silent: bool, done: asyncio.Future[Completion]
+    ) -> None:
+        self.path = path
+        self.verb = verb
+        self.name = name
+        self.due = due
+        self.row = row
+        self.silent = silent
+        self.done = done
+
+
+class Writing:
+    """A turn's fields, and what it writes."""
+
+    __slots__ = (
+        "_accepted",
+        "_early",
+        "_held",
+        "_landing",
+        "_live",
+        "_moves",
+        "_orders",
+        "_parked",
+        "_settling",
+        "_skip",
+        "_waits_before",
+        "active",
+        "begun",
+        "branched",
+        "busy",
+        "cancel_reason",
+        "clock",
+        "dead",
+        "deadline",
+        "deferred",
+        "definition",
+        "effects",
+        "gate",
+        "halting",
+        "held",
+        "item",
+        "labels",
+        "limits",
+        "marked",
+        "number",
+        "pending",
+        "replay",
+        "retiring",
+        "root",
+        "rows",
+        "size",
+        "spec",
+        "steps",
+        "task",
+        "timed_out",
+        "undo",
+        "wants_cancel",
+        "worker",
+        "written",
+    )
+
+    def __init__(
+        self, worker: Worker, active: Active, item: Item, definition: Definition, spec: HandlerSpec, gate: Gate
+    ) -> None:
+        self.worker = worker
+        self.active = active
+        self.item = item
+        self.definition = definition
+        self.spec = spec
+        self.gate = gate
+        self.clock = worker.clock
+        self.limits = worker.limits
+        self.number = item.turn
+        self.begun = False
+        self.marked = -1
+        self.replay: Replay | None = None
+        self.labels: frozenset[str] = frozenset(item.message.labels)
+        self.pending: dict[str, Pending] = {}
+        self.busy = 0
+        self.steps = 0
+        self.size = 0
+        self.dead = False
+        self.held = False
+        self.branched = False
+        self.cancel_reason = ""
+        self.root = Branch(self, "")
+        self.task: asyncio.Task[Any]
+        self.undo: list[Callable[[], Any]] = []
+        self.deferred: list[Callable[[], None]] = []
+        self.rows: set[str] = set()
+        self.effects: set[str] = set()
+        self.written: dict[str, bytes] = {}
+        self.timed_out = False
+        self.deadline = 0
+        self.halting = False
+        self.retiring = False
+        self.wants_cancel = ""
+        self._early: dict[str, Completion] = {}
+        self._parked: dict[str, asyncio.Future[None]] = {}
+        self._held: dict[str, asyncio.Future[None]] = {}
+        self._moves: int = 0
+        self._live: bool = False
+        self._settling: bool = False
+        self._skip: asyncio.TimerHandle | None = None
+        self._accepted: asyncio.Future[None] | None = None
+        self._landing: set[str] = set()
+        """Steps whose result is journaled, but has not reached the handler yet."""
+        self._orders: list[int] = []
+        self._waits_before: list[Wait] = []
+
+    @property
+    def attempt(self) -> int:
+        """The how-manieth run of the handler this is, counting those that failed and were retried."""
+        return self.replay.attempt if self.replay is not None else 1
+
+    def journal(
+        self,
+        kind: EntryKind,
+        path: str,
+        verb: str,
+        name: str,
+        value: Any = None,
+        failure: Failure | None = None,
+        labels: tuple[str, ...] = (),
+        detail: Any = None,
+        took: int = 0,
+        attempts: int = 1,
+    ) -> None:
+        """Add an entry to the draft. The turn's first entry begins it."""
+        begin = None
+        if not self.begun:
+            begin = self._begin()
+        entry = Entry(kind, path, verb, name, self.clock.now_ms(), value, failure, labels, detail, took, attempts, begin)
+        self.size += self.active.append(self.number, entry)
+        if begin is not None:
+            self.number = self.active.seq
+            if verb != "end" and self.item.id:
+                self.mark(Status.RUNNING)
+
+    def _begin(self) -> Begin:
+        self.begun = True
+        m = self.item.message
+        return Begin(self.item.id, m.name, sha256(m.payload).digest()[:16], self.definition.version, m.sender)
+
+    def mark(self, status: Status, ended: int = 0) -> None:
+        """Write where this turn stands."""
+        if self.marked == status:
+            return
+        first = self.marked < 0 and self.item.status == Status.QUEUED
+        self.marked = status
+        item = self.item
+        self.active.write().marks.append(Mark(item.id, status, self.number, self.definition.version, ended, None, 0, first))
+
+    async def accept(self) -> None:
+        """Make the message durable before the first effect: nothing may act on what could still be lost. Branches may ask
+        for it at the same time; one that is cancelled meanwhile leaves only when it is known what became of it."""
+        accepted = self._accepted
+        if accepted is None:
+            accepted = self._accepted = self._make_durable()
+        try:
+            await asyncio.shield(accepted)
+        except asyncio.CancelledError:
+            if not self.dead and not accepted.done():
+                await asyncio.wait([accepted])
+            raise
+
+    def _make_durable(self) -> asyncio.Future[None]:
+        done = self.worker.new_future()
+        message = self.item.message
+        if not message.key and self.worker.committer.replies_can_get_lost:
+            message.key = f"accept:{self.worker.session}:{self.worker.random.token(16)}"
+        self.active.write().sends.append(Send(message, self.worker.sealed(encode_message(message))))
+        draft = self.active.draft
+        assert draft is not None
+        place = len(draft.commit.sends) - 1
+
+        def durable(receipt: Receipt) -> None:
+            self.item.id = receipt.ids[place]
+            self.active.note(self.item.id)
+            self.run_deferred()
+            done.set_result(None)
+
+        def refused(error: HoldfastError) -> None:
+            done.set_exception(error)
+            done.exception()
+
+        draft.after.append(durable)
+        draft.failed.append(refused)
+        self.worker.router.accepting(self.item)
+        done.add_done_callback(self._now_accepted)  # runs after the receipt's arrivals were looked at
+        self.active.flush()
+        return done
+
+    def _now_accepted(self, done: asyncio.Future[None]) -> None:
+        self.worker.router.accepted(self.active, self.item)
+        if self.wants_cancel and self.replay is None:
+            self.cancel(self.wants_cancel)
+
+    def run_deferred(self) -> None:
+        """Journal what waited for the message to be durable (or for the end, which makes it so)."""
+        deferred, self.deferred = self.deferred, []
+        for call in deferred:
+            call()
+
+    async def flush(self) -> None:
+        """Wait until everything journaled so far is durable."""
+        self.busy += 1
+        try:
+            await self.active.flush()
+        finally:
+            self.busy -= 1
+
+    @staticmethod
+    def detail(entry: StoredEntry) -> dict[str, Any]:
+        """An entry's detail as plain values."""
+        return decode_any(entry.detail) or {}
+
+    @property
+    def whole(self) -> Running:
+        """This turn, as the mailbox sees it."""
+        return cast(Running, self)
+
+    # -- what the later parts add -------------------------------------------------------------------------------
+
+    def cancel(self, why: str, order: int = 0) -> None:
+        """See ``Turn``."""
+        raise NotImplementedError
+
+    def suspend(self) -> None:
+        """See ``Turn``."""
+        raise NotImplementedError
+
+    def stop(self) -> None:
+        """See ``Turn``."""
+        raise NotImplementedError
+
+    def settle_order(self) -> None:
+        """See ``Turn``."""
+        raise NotImplementedError
+
+    def _deliver_cancel(self, detail: dict[str, Any]) -> None:
+        raise NotImplementedError
+
+    @property
+    def idle(self) -> bool:
+        """See ``Turn``."""
+        raise NotImplementedError
