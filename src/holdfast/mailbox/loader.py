@@ -86,9 +86,12 @@ class Loader:
         self.worker.claims.fire(active)
 
     def _watch(self, loaded: Loaded) -> None:
-        """Whoever has an agent in memory has its timers: they may have been set by another worker."""
+        """Whoever has an agent in memory has its timers: they may have been set by another worker. What is due already was
+        fired here, or is fired next; its row only stays until the turn's next commit, and needs no timer."""
+        now = self.worker.clock.now_ms()
         for wait in loaded.waits:
-            self.worker.claims.timers.add(wait.due)
+            if wait.due > now:
+                self.worker.claims.timers.add(wait.due)
 
     def _came_back(self, active: Active) -> None:
         committer = self.worker.committer
