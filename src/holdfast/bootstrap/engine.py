@@ -54,6 +54,7 @@ class Engine:
         self.worker.on_lost_session = self._lost
         self._watchdog = Watchdog(self.worker)
         self._beating: asyncio.Task[None] | None = None
+        self._tries = 0
 
     async def start(self) -> None:
         """Enlist, take up what waits, and begin to work."""
@@ -68,7 +69,14 @@ class Engine:
     async def _enlist(self) -> None:
         serves = self.registry.serves()
         me = ports.Worker(self.name, serves, socket.gethostname(), os.getpid(), self.lease_seconds)
-        session = await self.store.enlist(me, self.worker.on_signal)
+        self._tries += 1
+        current = self._tries
+
+        def hear(signal: ports.Signal) -> None:
+            if current == self._tries:  # a session whose name was lost on the way here dies unheard
+                self.worker.on_signal(signal)
+
+        session = await self.store.enlist(me, hear)
         self.worker.begin_session(session, frozenset(serves))
 
     async def serve(self) -> None:

@@ -254,7 +254,14 @@ class Active:
     def quiet(self) -> bool:
         """Whether nothing of this agent needs this worker's memory."""
         return not (
-            self.running or self.queue or self.shared_queue or self.draft or self.inflight or self.loading or self.more
+            self.running
+            or self.queue
+            or self.shared_queue
+            or self.draft
+            or self.inflight
+            or self.loading
+            or self.stale
+            or self.more
         ) and not any(p.wanted for p in self.parked.values())
 
 

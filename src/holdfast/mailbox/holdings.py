@@ -44,7 +44,7 @@ class Holdings:
         if here is not None and not here.gone:
             if here.lease.epoch == lease.epoch:
                 return here
-            self._drop(here)
+            self._drop(here, self.worker.interrupted(lease.address))
         active = Active(self.worker, lease, self.worker.seal)
         self.actives[lease.address] = active
         if lease.address in self._modes:
@@ -140,30 +140,27 @@ class Holdings:
         still held in memory may have an effect."""
         if active.gone:
             return
-        waiting = [turn.item for turn in active.running]
-        self._drop(active)
-        for item in waiting:
-            refuse_waiter(item, error)
+        self._drop(active, error)
         if error.code not in ("lease.lost", "message.duplicate"):
             log.warning("%s was dropped and will be read again: %s", active.address, error)
         self._missed.add(active.address)
         self._releasing.add(active.address)
         self.worker.spawn(self._release(active.lease))
 
-    def _drop(self, active: Active) -> None:
-        """Forget an agent; nothing of its turns happens any more."""
+    def _drop(self, active: Active, error: HoldfastError) -> None:
+        """Forget an agent; nothing of its turns happens any more. Who waits for one not yet durable hears so."""
         active.gone = True
         if self.actives.get(active.address) is active:
             del self.actives[active.address]
         for turn in list(active.running):
+            item = turn.item
             turn.stop()
+            refuse_waiter(item, error)
 
     def drop_all(self) -> None:
         """The session is over: forget everything."""
         for active in list(self.actives.values()):
-            for turn in list(active.running):
-                refuse_waiter(turn.item, self.worker.interrupted(active.address))
-            self._drop(active)
+            self._drop(active, self.worker.interrupted(active.address))
         self.actives.clear()
         self.worker.scheduler.ready.clear()
 

@@ -60,6 +60,8 @@ class Loader:
         active.loading = False
         if not active.gone:
             self.take(active, loaded)
+            if active.again:  # there was news while it was read
+                self.reload_soon(active)
             self.worker.scheduler.pump(active)
             await self.worker.holdings.maybe_idle(active)
 

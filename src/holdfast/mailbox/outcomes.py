@@ -32,13 +32,16 @@ class Outcomes:
         """Make a message durable; the waiter is told its outcome, wherever its turn runs."""
         draft = Draft(None, commit)
         if waiter is not None:
-            draft.after.append(lambda receipt: self._expect(receipt.ids[0], waiter))
+            origin = commit.sends[0].message.origin
+            draft.after.append(lambda receipt: self._expect(receipt.ids[0], waiter, origin))
         receipt = await self.worker.committer.submit(draft)
         return receipt.ids[0]
 
-    def _expect(self, id: int, waiter: asyncio.Future[Outcome]) -> None:
+    def _expect(self, id: int, waiter: asyncio.Future[Outcome], origin: str) -> None:
         self.waiters.setdefault(id, []).append(waiter)
-        if id in self._unawaited:
+        if origin != self.worker.session:  # a session that ended meanwhile gets no news
+            self.worker.spawn(self._watch(id))
+        elif id in self._unawaited:
             del self._unawaited[id]
             self.worker.spawn(self.fetch_outcome(id))
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol, TypeVar
 
@@ -80,10 +80,7 @@ class Worker:
         if signal.kind == "work":
             self.claims.claim_soon()
         elif signal.kind == "arrived":
-            for address in signal.addresses:
-                active = self.holdings.actives.get(address)
-                if active is not None and active.loaded:
-                    self.loader.reload_soon(active)
+            self._look_for_arrivals(signal.addresses)
         elif signal.kind == "mode":
             for address in signal.addresses:
                 active = self.holdings.actives.get(address)
@@ -97,6 +94,17 @@ class Worker:
         elif signal.kind == "lost":
             self.holdings.drop_all()
             self.on_lost_session()
+
+    def _look_for_arrivals(self, addresses: Sequence[str]) -> None:
+        """There are messages for agents that were ours when the store said so."""
+        for address in addresses:
+            active = self.holdings.actives.get(address)
+            if active is None:  # given back meanwhile, perhaps before anybody read them
+                self.claims.claim_soon()
+            elif active.loaded:
+                self.loader.reload_soon(active)
+            else:
+                active.again = True
 
     def begin_session(self, session: str, served: frozenset[str]) -> None:
         """Work under this session from now on."""

@@ -34,6 +34,11 @@ class SimulatedClock:
         """Set the wall clock forward, or back if negative."""
         self._start_ms += int(seconds * 1000)
 
+    @property
+    def wrong(self) -> bool:
+        """Whether the wall clock shows something else than the time."""
+        return self._start_ms != self._right_ms
+
     def set_right(self) -> None:
         """Undo all jumps."""
         self._start_ms = self._right_ms

@@ -20,7 +20,7 @@ class Outside:
         self.done: Counter[str] = Counter()
         self.bank: Counter[str] = Counter()
         self.tries: Counter[str] = Counter()
-        self.flaky_until: dict[str, int] = {}
+        self.failed: Counter[str] = Counter()
         self.cleaned: Counter[str] = Counter()
 
     async def act(self, name: str) -> str:
@@ -38,6 +38,7 @@ class Outside:
         await self.act(name)
         self.tries[name] += 1
         if self.tries[name] <= failures:
+            self.failed[STEP_KEY.get()] += 1
             raise OSError(f"{name} is not ready")
         return self.tries[name]
 

@@ -104,7 +104,7 @@ async def _weather(world: World) -> None:
     while storm and world.loop.time() < until and not world.calm:
         await asyncio.sleep(world.dice.random() * 10)
         if world.dice.random() < 0.2:
-            world.clock.jump(world.dice.choice([-3600, -5, 5, 3600]))
+            world.clock.set_right() if world.clock.wrong else world.clock.jump(world.dice.choice([-3600, -5, 5, 3600]))
         elif world.dice.random() < 0.1 and world.nodes:
             world.crash(world.dice.choice(world.nodes))
     await asyncio.sleep(max(0.0, until - world.loop.time()))
