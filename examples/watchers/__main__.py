@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import random
 import shutil
 import sys
 import tempfile
 from collections import Counter
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
+from examples.watchers.agents import Reading
 from examples.watchers.fleet import AGENTS, Kill, Result, Task, run
-from examples.watchers.lines import Log, identify, opened
+from examples.watchers.lines import LINE_BYTES, Log, identify, opened
 
 DEFAULT_LOG = "/var/log/dpkg.log"
 
@@ -21,18 +25,17 @@ def main() -> int:
     """Parse, run, compare; the exit code."""
     given = arguments()
     logs = find_logs(given.log)
-    there = sum(count_lines(log) for log in logs)
-    print(f"{there:,} lines in {', '.join(log.path for log in logs)}")
+    print(f"{sum(map(count_lines, logs)):,} lines in {', '.join(log.path for log in logs)}")
     folder = Path(tempfile.mkdtemp(prefix="holdfast-watchers-"))
     store = given.store or f"sqlite:///{folder / 'watchers.db'}"
     task = Task(logs, given.lines or sys.maxsize, given.answer)
     result, same = run_killed(folder, store, task, given) if given.kill else (asyncio.run(run(folder, store, task)), True)
-    counted = summary(result)
+    exact = summary(result, logs)
     if result.questions:
-        tell_questions(result, folder, store)
-    else:
+        tell_questions(result.questions, store)
+    if given.store or not result.questions:
         shutil.rmtree(folder, ignore_errors=True)
-    return 0 if same and counted and not result.dead else 1
+    return 0 if same and exact and not result.dead else 1
 
 
 def arguments() -> argparse.Namespace:
@@ -60,8 +63,8 @@ def find_logs(named: list[str] | None) -> list[Log]:
         sys.exit(f"There is no {DEFAULT_LOG} on this machine. Name a dpkg log, plain or .gz: --log FILE")
     try:
         return [identify(path) for path in paths]
-    except OSError as error:
-        sys.exit(f"{error.filename or paths} cannot be read ({error.strerror or error}). Name a dpkg log: --log FILE")
+    except (OSError, EOFError) as error:
+        sys.exit(f"A log cannot be read ({error}). Name a dpkg log, plain or .gz: --log FILE")
 
 
 def _age(path: str) -> int:
@@ -69,10 +72,13 @@ def _age(path: str) -> int:
     return int(number) if number.isdigit() else 0
 
 
-def count_lines(log: Log) -> int:
-    """Whole lines, counted without any agent."""
+def count_lines(log: Log, end: int = sys.maxsize) -> int:
+    """Whole lines up to an offset, counted without any agent."""
+    count = 0
     with opened(log.path) as file:
-        return sum(line.endswith(b"\n") for line in file)
+        while file.tell() < end and (line := file.readline(LINE_BYTES)):
+            count += line.endswith(b"\n") or len(line) == LINE_BYTES
+    return count
 
 
 def run_killed(folder: Path, store: str, task: Task, given: argparse.Namespace) -> tuple[Result, bool]:
@@ -96,9 +102,9 @@ def differing(one: Result, other: Result) -> list[str]:
     return sorted(at for at in one.states.keys() | other.states.keys() if one.states.get(at) != other.states.get(at))
 
 
-def summary(result: Result) -> bool:
+def summary(result: Result, logs: list[Log]) -> bool:
     """Print what there is; whether every line that was read was counted exactly once."""
-    reading = result.of("feeder")["feeder"]["reading"]
+    reading: dict[str, Any] = result.of("feeder").get("feeder", {}).get("reading") or asdict(Reading())
     packages = [state["package"] for state in result.of("watcher").values()]
     kinds: dict[str, int] = result.of("strays").get("log", {}).get("kinds", {})
     records = [(key, record) for key, state in result.of("incident").items() for record in state["records"]]
@@ -116,21 +122,25 @@ def summary(result: Result) -> bool:
         print(f"  {finding['at']}  {key} {finding['text']} [{finding['rule']}]: {record['answer'] or 'waiting'}")
     if result.dead:
         print(f"dead letters  {result.dead}: messages whose turn failed")
-    return reading["lines"] == by_watchers + by_strays
+    there = sum(count_lines(log, reading["offsets"].get(log.mark, 0)) for log in logs)
+    exact = there <= reading["lines"] == by_watchers + by_strays
+    print("exact      every line was counted once" if exact else f"WRONG      the logs have {there:,} lines up to here")
+    return exact
 
 
 def _counts(counter: Counter[str]) -> str:
     return ", ".join(f"{count} {name}" for name, count in counter.most_common()) or "none"
 
 
-def tell_questions(result: Result, folder: Path, store: str) -> None:
+def tell_questions(questions: list[Any], store: str) -> None:
     """How to answer what is left."""
-    print(f"\n{len(result.questions)} questions wait, for a week and without a process. To answer, start a server:")
-    print(f"  holdfast up {AGENTS} --store {store}")
+    print(f"\nQuestions wait: {len(questions)}, each for a week, and without a process. To answer, start a server:")
+    print(f"  holdfast up {os.path.relpath(AGENTS)} --store {store}")
     print("and in another terminal:")
     print("  holdfast asks")
-    print(f"  holdfast answer '{result.questions[0].id}' yes")
-    print(f"`python -m examples.watchers --store {store}` goes on where the log was left. Remove {folder} when done.")
+    print(f"  holdfast answer '{questions[0].id}' yes")
+    print("Later on, with the server stopped, this goes on where the log was left:")
+    print(f"  python -m examples.watchers --store {store}")
 
 
 if __name__ == "__main__":

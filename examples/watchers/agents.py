@@ -54,12 +54,12 @@ async def read(ctx: Context, logs: list[Log], left: int) -> None:
     chunk = await ctx.run(read_chunk, log.path, offset, min(left, CHUNK_LINES), retry=Retry(attempts=5))
     for raw in chunk.lines:
         line = parse(raw)
+        reading.last = line.at or reading.last
         if isinstance(line, Stray):
             await ctx.send(keep["log"], line)
             continue
         if line.package not in reading.packages:
             reading.packages.append(line.package)
-        reading.last = max(reading.last, line.at)
         await ctx.send(see[line.package], line)
     reading.offsets[log.mark] = chunk.offset
     reading.unfinished[log.mark] = len(chunk.unfinished)
@@ -103,7 +103,7 @@ async def keep(ctx: Context, line: Stray) -> None:
 async def judge(ctx: Context, finding: Finding) -> None:
     """Decide how bad a finding is; if it is serious, ask a person and keep the answer."""
     records = await ctx.state.get("records", [], type=list[Record])
-    record = Record(finding, severity(finding, len(records)))
+    record = Record(finding, severity(finding, [record.finding for record in records]))
     await ctx.state.set("records", [*records, record])
     if record.severity == "serious":
         question = f"{ctx.key} {finding.text} ({finding.at}). Look into it?"

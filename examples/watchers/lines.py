@@ -30,8 +30,9 @@ class Line:
 
 @dataclass(frozen=True)
 class Stray:
-    """A line about no package: ``kind`` is dpkg's own verb, or ``odd``."""
+    """A line about no package: ``kind`` is dpkg's own verb, or ``odd``; an odd one has no time."""
 
+    at: str
     kind: str
     text: str
 
@@ -58,13 +59,13 @@ def parse(raw: bytes) -> Line | Stray:
     try:
         text = raw.decode().rstrip("\r\n")
     except UnicodeDecodeError:
-        return Stray("odd", raw.decode(errors="backslashreplace").rstrip("\r\n"))
+        return Stray("", "odd", raw.decode(errors="backslashreplace").rstrip("\r\n"))
     if found := _OF_DPKG.fullmatch(text):
-        return Stray(found[2] or found[3], text)
+        return Stray(found[1], found[2] or found[3], text)
     if found := _OF_A_PACKAGE.fullmatch(text):
         at, status, verb, package, versions = found.groups()
         return Line(at, verb or "status", package, status or "", tuple(versions.split()))
-    return Stray("odd", text)
+    return Stray("", "odd", text)
 
 
 def opened(path: str) -> BinaryIO:

@@ -10,10 +10,11 @@ from datetime import datetime
 HALF_DONE = ("unpacked", "half-installed", "half-configured")
 GONE = ("not-installed", "config-files")
 KNOWN = ("status", "install", "upgrade", "configure", "trigproc", "remove", "purge", "disappear")
-PATIENCE_SECONDS = 100
+PATIENCE_SECONDS = 60
 FLAPPING_SECONDS = 24 * 3600
 
 SERIOUS = ("stuck", "downgraded", "removed", "flapping")
+SERIOUS_AGAIN = ("new-upstream",)
 
 
 @dataclass(frozen=True)
@@ -85,9 +86,10 @@ class Package:
         return found
 
 
-def severity(finding: Finding, before: int) -> str:
-    """How bad a package's finding is, after ``before`` others of it."""
-    return "serious" if finding.rule in SERIOUS or before else "minor"
+def severity(finding: Finding, before: list[Finding]) -> str:
+    """How bad a finding is, after those that the package had before."""
+    again = finding.rule in SERIOUS_AGAIN and any(other.rule == finding.rule for other in before)
+    return "serious" if finding.rule in SERIOUS or again else "minor"
 
 
 def _replaced(at: str, old: str, new: str) -> list[Finding]:
