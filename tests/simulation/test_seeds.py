@@ -11,6 +11,7 @@ import pytest
 from holdfast.testing.simulation import simulate
 
 PINNED = [0, 6, 10, 11, 14, 17, 19, 22, 24, 27, 32, 33, 38, 46, 47, 52, 54, 96, 100, 102, 127, 134, 138, 167, 172]
+PINNED += [5119, 5221, 5547, 5589, 5603, 5656, 10734, 10978, 11043, 11417, 20423]
 FRESH = range(1_000, 1_240)
 AT_ONCE = 20
 

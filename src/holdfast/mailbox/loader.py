@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
-from ..domain.errors import HoldfastError
+from ..domain.errors import Conflict, HoldfastError
 from ..domain.message import Kind, Status
 from ..journal.codec import decode_entry, decode_message
 from ..ports.store import Loaded, Stored
@@ -151,7 +151,7 @@ class Loader:
                     await active.written()
                 stubs = {n for n, parked in active.parked.items() if parked.stub}
                 loaded = await self.worker.insist(lambda: self.worker.store.load(active.lease, QUEUED_AT_ONCE))
-                if not active.again and not self.worker.router.is_accepting(active):
+                if not active.again and not any(turn.accepting for turn in active.running):
                     break
                 await self.worker.clock.sleep(0.002)
         except HoldfastError as error:
@@ -180,4 +180,7 @@ class Loader:
                 self.worker.router.route(active, self.item(stored))
             else:
                 self.worker.claims.timers.add(stored.due)
+        if any(n in stubs and parked.stub and parked.wanted for n, parked in active.parked.items()):
+            self.worker.holdings.lost(active, Conflict("lease.lost", f"{active.address} was taken over by another worker."))
+            return
         self.worker.claims.fire(active)

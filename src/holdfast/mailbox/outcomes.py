@@ -6,7 +6,7 @@ import asyncio
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
-from ..domain.errors import HoldfastError, Unavailable
+from ..domain.errors import Conflict, HoldfastError, Unavailable
 from ..domain.message import Outcome, Status
 from ..journal.codec import decode_entry
 from ..ports.store import Commit
@@ -26,7 +26,7 @@ class Outcomes:
         self.worker = worker
         self.waiters: dict[int, list[asyncio.Future[Outcome]]] = {}
         self._unawaited: OrderedDict[int, None] = OrderedDict()
-        """Messages that ended elsewhere before the store's answer told us their number."""
+        """Messages that ended before the store's answer told us their number."""
 
     async def deliver(self, commit: Commit, waiter: asyncio.Future[Outcome] | None) -> int:
         """Make a message durable; the waiter is told its outcome, wherever its turn runs."""
@@ -44,6 +44,12 @@ class Outcomes:
         elif id in self._unawaited:
             del self._unawaited[id]
             self.worker.spawn(self.fetch_outcome(id))
+
+    def expect(self, item: Item) -> None:
+        """The message is durable now: whoever waits for its outcome gets it wherever its turn ends."""
+        if item.waiter is not None:
+            self._expect(item.id, item.waiter, item.message.origin)
+            item.waiter = None
 
     def session_changed(self) -> None:
         """News of what we wait for went to a session that is over: look again, at growing intervals."""
@@ -86,20 +92,26 @@ class Outcomes:
             wait = min(wait * 2, 5.0)
 
     def tell(self, item: Item, outcome: Outcome) -> None:
-        """Somebody here may wait for this outcome."""
-        if item.waiter is not None and not item.waiter.done():
-            item.waiter.set_result(outcome)
-        if item.id and self.waiters:
-            for waiter in self.waiters.pop(item.id, ()):
+        """Somebody here may wait for this outcome, or is about to: it can come before the answer that names the message."""
+        if item.waiter is not None:
+            if not item.waiter.done():
+                item.waiter.set_result(outcome)
+        elif item.id in self.waiters:
+            for waiter in self.waiters.pop(item.id):
                 if not waiter.done():
                     waiter.set_result(outcome)
+        elif item.message.origin and item.message.origin == self.worker.session:
+            self._remember(item.id)
+
+    def _remember(self, id: int) -> None:
+        self._unawaited[id] = None
+        if len(self._unawaited) > _UNAWAITED:
+            self._unawaited.popitem(last=False)
 
     async def fetch_outcome(self, id: int) -> None:
-        waiting = self.waiters.get(id)
-        if not waiting:
-            self._unawaited[id] = None
-            if len(self._unawaited) > _UNAWAITED:
-                self._unawaited.popitem(last=False)
+        """The turn of a message of this session ended elsewhere."""
+        if not self.waiters.get(id):
+            self._remember(id)
         else:
             outcome = await self.outcome_of(id)
             if outcome is not None:
@@ -125,6 +137,13 @@ class Outcomes:
 
 
 def refuse_waiter(item: Item, error: HoldfastError) -> None:
-    """Whoever waits for a message that never became durable must hear that it did not."""
-    if item.waiter is not None and not item.waiter.done():
-        item.waiter.set_exception(error)
+    """Whoever waits for a message that never became durable must hear that it did not. A duplicate among what was written
+    together is that message's error; for the others it only means that nothing of them was kept."""
+    if item.waiter is None or item.waiter.done():
+        return
+    message = item.message
+    if error.code == "message.duplicate" and (error.details["address"], error.details["key"]) != (message.to, message.key):
+        error = Conflict(
+            "lease.lost", f"{message.to} was let go before anything of the message was kept.", address=message.to
+        )
+    item.waiter.set_exception(error)

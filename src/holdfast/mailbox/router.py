@@ -20,14 +20,11 @@ class Router:
 
     def __init__(self, worker: Worker) -> None:
         self.worker = worker
-        self._accepting: set[int] = set()
 
     def on_receipt(self, receipt: Receipt, sent: int) -> None:
         """Route what a commit delivered that was sent when so many readings had come back."""
         for a in receipt.arrivals:
             message = a.send.message
-            if id(message) in self._accepting:
-                continue
             if message.due > 0:
                 self.worker.claims.timers.add(message.due)
             elif a.mine:
@@ -105,20 +102,3 @@ class Router:
         if item.status == Status.QUEUED:
             item.status = Status.BUFFERED
             active.write().marks.append(Mark(item.id, Status.BUFFERED))
-
-    def is_accepting(self, active: Active) -> bool:
-        """Whether a turn of this agent is making its message durable right now."""
-        return any(id(turn.item.message) in self._accepting for turn in active.running)
-
-    def accepting(self, item: Item) -> None:
-        """A turn that runs already makes its message durable: its arrival is no news."""
-        self._accepting.add(id(item.message))
-
-    def accepted(self, active: Active, item: Item) -> None:
-        """The message has its id now, or will never have one."""
-        self._accepting.discard(id(item.message))
-        if not item.id:
-            return
-        if item.waiter is not None:
-            self.worker.outcomes.waiters.setdefault(item.id, []).append(item.waiter)
-            item.waiter = None

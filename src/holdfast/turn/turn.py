@@ -45,7 +45,10 @@ class Turn(Waiting):
         self.stop()
         self.worker.scheduler.gone(self.active, self)
         if not self.begun:
-            refuse_waiter(self.item, self.worker.interrupted(self.active.address))
+            if self.item.id:
+                self.active.enqueue(self.item, self.spec.shared)  # nothing of it happened: it waits for its turn again
+            else:
+                refuse_waiter(self.item, self.worker.interrupted(self.active.address))
             return
         waits += [w for w in self._waits_before if w.path in self.rows and w.path not in self.pending]
         waits += self._wait_for_deadline()

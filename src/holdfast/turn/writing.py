@@ -189,6 +189,11 @@ class Writing:
         item = self.item
         self.active.write().marks.append(Mark(item.id, status, self.number, self.definition.version, ended, None, 0, first))
 
+    @property
+    def accepting(self) -> bool:
+        """Whether its message is being made durable right now."""
+        return self._accepted is not None and self.item.id == 0 and not self._accepted.done()
+
     async def accept(self) -> None:
         """Make the message durable before the first effect: nothing may act on what could still be lost. Branches may ask
         for it at the same time; one that is cancelled meanwhile leaves only when it is known what became of it."""
@@ -213,8 +218,11 @@ class Writing:
         place = len(draft.commit.sends) - 1
 
         def durable(receipt: Receipt) -> None:
-            self.item.id = receipt.ids[place]
-            self.active.note(self.item.id)
+            item = self.item
+            item.id = receipt.ids[place]
+            receipt.arrivals = [a for a in receipt.arrivals if a.id != item.id]  # it is here already
+            self.active.note(item.id)
+            self.worker.outcomes.expect(item)
             self.run_deferred()
             done.set_result(None)
 
@@ -224,13 +232,11 @@ class Writing:
 
         draft.after.append(durable)
         draft.failed.append(refused)
-        self.worker.router.accepting(self.item)
-        done.add_done_callback(self._now_accepted)  # runs after the receipt's arrivals were looked at
+        done.add_done_callback(self._now_accepted)
         self.active.flush()
         return done
 
     def _now_accepted(self, done: asyncio.Future[None]) -> None:
-        self.worker.router.accepted(self.active, self.item)
         if self.wants_cancel and self.replay is None:
             self.cancel(self.wants_cancel)
 
