@@ -17,6 +17,7 @@ from .ports.store import Commit, Send
 from .turn import branches, ending
 from .turn.definition import Registry
 from .turn.handler import call_handler
+from .turn.recovery import Poison, call_suspect
 from .turn.retry import retry_later, wants_retry
 from .turn.stuck import hold_for_a_person
 from .turn.turn import Suspended, Turn
@@ -109,7 +110,7 @@ class Flow:
         """Run a handler to its end, or until it leaves memory."""
         status, failure, value = Status.DONE, None, b"\xc0"
         try:
-            result = await call_handler(turn)
+            result = await (call_suspect(turn) if turn.item.suspect else call_handler(turn))
             if turn.replay is not None:
                 turn.replay.check_over()
             _, value = same_again(result, turn.spec.returns, "result", turn.limits.payload_bytes)
@@ -118,7 +119,7 @@ class Flow:
         except asyncio.CancelledError:
             status = Status.FAILED if turn.timed_out else Status.CANCELLED
             failure = Failure("TurnFailed", "turn.timeout" if turn.timed_out else "turn.cancelled", turn.cancel_reason)
-        except Nondeterminism as error:
+        except (Nondeterminism, Poison) as error:
             if not turn.dead:
                 hold_for_a_person(turn, error)
         except Exception as error:

@@ -147,5 +147,5 @@ def discard_dead(id: Id, output: Output = Format.table, url: Url = "", store: St
 
 @turns.command("retry")
 def retry_turn(address: Address, turn: Turn = 0, output: Output = Format.table, url: Url = "", store: StoreUrl = "") -> None:
-    """Run a turn again that stopped because it diverged from its journal."""
+    """Run a turn again that was set aside: it diverged from its journal, or it kept killing its workers."""
     _do("retry_stuck", output, url, store, address=address, turn=turn)

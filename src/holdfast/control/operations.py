@@ -320,7 +320,7 @@ class Operations:
         return await self._control(address, "kill", turn, why)
 
     async def retry_stuck(self, address: str, turn: int = 0) -> Done:
-        """Run a turn again that stopped because it diverged from its journal."""
+        """Run a turn again that was set aside: it diverged from its journal, or it kept killing its workers."""
         return await self._control(address, "retry", turn, "")
 
     async def adopt(self, address: str, turn: int = 0) -> Done:

@@ -19,6 +19,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
         rehydrate_bytes: journal bytes being replayed at the same moment; more wait.
         turn_bytes: journal bytes of one turn (``turn.too_large``).
         ready: messages held in memory for agents that wait for a free turn; beyond it they stay in the store.
+        crashes: workers that may die in a row with the same turn in their hands before it is set aside for a person
+            (``turn.poison``).
         block_warning_ms: a handler that holds the event loop longer is named in a warning with its stack;
             0 for never.
         threads: threads for sync handlers and sync steps.
@@ -34,5 +36,6 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     rehydrate_bytes: int = 256 << 20
     turn_bytes: int = 64 << 20
     ready: int = 20_000
+    crashes: int = 3
     block_warning_ms: int = 250
     threads: int = 16

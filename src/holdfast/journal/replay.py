@@ -23,6 +23,9 @@ from msgspec import Raw
 from ..domain.entry import EntryKind, StoredEntry
 from ..domain.errors import Nondeterminism
 
+RECOVER = "recover"
+"""The verb of a note: the turn goes on after the worker that had it died."""
+
 
 class Recorded:
     """What the journal knows of one step. ``order`` is the result's place among all results, -1 without a result."""
@@ -39,7 +42,7 @@ class Recorded:
 class Replay:
     """The recorded part of one turn."""
 
-    __slots__ = ("_asked", "_cancels", "_cursor", "_order", "attempt", "begin", "parked", "steps")
+    __slots__ = ("_asked", "_cancels", "_cursor", "_order", "attempt", "begin", "crashes", "parked", "steps")
 
     def __init__(self) -> None:
         self.steps: dict[str, Recorded] = {}
@@ -50,6 +53,8 @@ class Replay:
         self._asked: set[str] = set()
         self.begin: StoredEntry | None = None
         self.attempt = 1
+        self.crashes = 0
+        """How many workers in a row died with this turn before it got any further."""
 
     @classmethod
     def of(cls, entries: Iterable[StoredEntry]) -> Replay:
@@ -59,6 +64,7 @@ class Replay:
             if entry.begin is not None and self.begin is None:
                 self.begin = entry
             kind = entry.kind
+            self.crashes = self.crashes + 1 if kind == EntryKind.NOTE and entry.verb == RECOVER else 0
             if kind == EntryKind.STEP or kind == EntryKind.RESULT or kind == EntryKind.INTENT:
                 step = self.steps.get(entry.path)
                 if step is None:

@@ -24,9 +24,10 @@ _LARGE_DETAIL = 65_536
 
 
 class Item:
-    """A message in memory. ``id`` is 0 until it is durable; ``waiter`` is somebody here who wants the outcome."""
+    """A message in memory. ``id`` is 0 until it is durable; ``waiter`` is somebody here who wants the outcome; ``suspect``
+    says that a worker died while it had this message: it may be what killed it."""
 
-    __slots__ = ("id", "message", "status", "turn", "version", "waiter")
+    __slots__ = ("id", "message", "status", "suspect", "turn", "version", "waiter")
 
     def __init__(self, id: int, message: Message, waiter: asyncio.Future[Outcome] | None = None) -> None:
         self.id = id
@@ -35,6 +36,7 @@ class Item:
         self.status = 0
         self.turn = 0
         self.version = ""
+        self.suspect = False
 
     def __lt__(self, other: Item) -> bool:
         mine, theirs = self.message.priority, other.message.priority

@@ -86,6 +86,16 @@ class Loader:
         for item in late:
             self.worker.router.route(active, item)
         self.worker.claims.fire(active)
+        if active.lease.upset:
+            self._suspect(active)
+
+    def _suspect(self, active: Active) -> None:
+        """The worker that had this agent died: whatever it may have been running is looked at closely (``recovery``)."""
+        active.lease.upset = False
+        for parked in active.parked.values():
+            parked.item.suspect = parked.wanted
+        for item in [*active.queue[:1], *active.shared_queue]:
+            item.suspect = True
 
     def _watch(self, loaded: Loaded) -> None:
         """Whoever has an agent in memory has its timers: they may have been set by another worker. What is due already was

@@ -61,6 +61,8 @@ class Worker:
         self.session = ""
         self.lease_seconds = 10.0
         self._held_until = 0.0
+        self.alone = asyncio.Lock()
+        """Held by a turn that may kill this process, so that no other one is suspected with it."""
         self.served: frozenset[str] = frozenset()
         self.draining = False
         self.runner: Runner

@@ -44,7 +44,8 @@ class Worker(msgspec.Struct, frozen=True):
 
 
 class Lease(msgspec.Struct, gc=False):
-    """The right to run one agent. ``seq`` and ``head`` are the journal's last sequence number and chain hash."""
+    """The right to run one agent. ``seq`` and ``head`` are the journal's last sequence number and chain hash. ``upset`` says
+    that the worker which had it before died or stalled: what is open may be what killed it."""
 
     address: str
     ref: int
@@ -53,6 +54,7 @@ class Lease(msgspec.Struct, gc=False):
     head: bytes
     fresh: bool = False
     mode: str = "active"
+    upset: bool = False
 
 
 class Send(msgspec.Struct, gc=False):
@@ -276,8 +278,9 @@ class Store(Protocol):
         Returns False when the session itself was declared dead: it must stop at once and enlist anew."""
         ...
 
-    async def leave(self, session: str) -> None:
-        """End a session; what it held is free for others at once."""
+    async def leave(self, session: str, *, died: bool = False) -> None:
+        """End a session; what it held is free for others at once. ``died``: its worker is gone without a word, so whoever
+        takes an agent that it held is told (``Lease.upset``)."""
         ...
 
     async def commit(self, session: str, commits: Sequence[Commit]) -> list[Receipt]:

@@ -1,10 +1,10 @@
-"""A turn that cannot go on without a person: its handler diverged from its journal."""
+"""A turn that cannot go on without a person: its handler diverged from its journal, or it kills its workers."""
 
 from __future__ import annotations
 
 import logging
 
-from ..domain.errors import Nondeterminism
+from ..domain.errors import HoldfastError
 from ..domain.message import Status
 from ..journal.codec import encode
 from ..ports.store import Wait
@@ -15,7 +15,7 @@ log = logging.getLogger("holdfast")
 VERB = "diverged"
 
 
-def hold_for_a_person(turn: Turn, error: Nondeterminism) -> None:
+def hold_for_a_person(turn: Turn, error: HoldfastError) -> None:
     """Park the turn with the error as what it waits for. `holdfast turns retry` runs it again, `kill` ends it."""
     log.error("%s stopped: %s", turn.active.address, error)
     detail = encode({"error": error.message, **error.details})

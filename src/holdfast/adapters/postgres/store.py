@@ -101,7 +101,7 @@ class PostgresStore(Listings):
             await self._free_strays(me)
         return True
 
-    async def leave(self, session: str) -> None:
+    async def leave(self, session: str, *, died: bool = False) -> None:
         me = self._sessions.get(session)
         if me is None:
             return

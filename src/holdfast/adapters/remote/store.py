@@ -108,7 +108,7 @@ class RemoteStore:
     async def beat(self, session: str) -> bool:
         return session in self._notify and await self._ask("beat", session)
 
-    async def leave(self, session: str) -> None:
+    async def leave(self, session: str, *, died: bool = False) -> None:
         self._notify.pop(session, None)
         await self._ask("leave", session)
 

@@ -46,6 +46,8 @@ class Sessions:
         self.alive: dict[str, Session] = {}
         self.owner: dict[int, Held] = {}
         self.needs: dict[int, str] = {}
+        self.upset: set[int] = set()
+        """Agents that were in the hands of a worker that died."""
         self.loose = True
         """Whether there may be work that nobody holds and nobody was told of."""
         self._epoch = first_epoch
@@ -73,19 +75,28 @@ class Sessions:
                 self.needs.pop(lease.ref, None)
             self.loose = True
 
+    def was_upset(self, ref: int) -> bool:
+        """Whether the agent's last holder died; told once."""
+        if ref not in self.upset:
+            return False
+        self.upset.discard(ref)
+        return True
+
     def drop(self, ref: int) -> None:
         """Nobody holds this agent any more."""
         held = self.owner.pop(ref, None)
         if held is not None:
             held.session.held.discard(ref)
 
-    def end(self, session: str, *, lost: bool) -> None:
+    def end(self, session: str, *, died: bool, lost: bool = False) -> None:
         """End a session and free what it held; the others hear that there may be work."""
         gone = self.alive.pop(session, None)
         if gone is None:
             return
         for ref in gone.held:
             self.owner.pop(ref, None)
+        if died:
+            self.upset |= gone.held
         if lost:
             gone.notify(Signal("lost"))
         if gone.held:
@@ -95,7 +106,7 @@ class Sessions:
         """End every session that has been silent for longer than its lease."""
         for other in list(self.alive.values()):
             if other.id != but and now - other.beaten > other.worker.lease_seconds:
-                self.end(other.id, lost=True)
+                self.end(other.id, died=True, lost=True)
 
     def tell_work(self, but: str = "") -> None:
         """Everybody else may find something to claim."""

@@ -81,6 +81,10 @@ class SqliteStore(Listings):
         for ref, n in self.db.execute("SELECT agent, count(*) FROM message WHERE status=0 AND kind=0 GROUP BY agent"):
             self.depth[ref] = n
         self.retired = {ref for (ref,) in self.db.execute("SELECT id FROM agent WHERE mode = 'retired'")}
+        if self.one("SELECT 1 FROM meta WHERE key = 'open'"):  # whoever had this file before did not close it
+            for sql, args in reads.ready(self.clock.now_ms(), everything=True):
+                self.sessions.upset |= {ref for ref, _, _ in self.db.execute(sql, args)}
+        self.db.execute("INSERT INTO meta(key, value) VALUES('open', 1) ON CONFLICT DO NOTHING")
 
     async def close(self) -> None:
         if getattr(self, "db", None) is None:
@@ -88,6 +92,7 @@ class SqliteStore(Listings):
         await self.checkpoints.close()
         with_ids = "INSERT INTO meta(key, value) VALUES('last_message', ?) ON CONFLICT DO UPDATE SET value=excluded.value"
         self.db.execute(with_ids, (self._message,))
+        self.db.execute("DELETE FROM meta WHERE key = 'open'")
         self.db.close()
         self.lock.release()
 
@@ -112,8 +117,8 @@ class SqliteStore(Listings):
         self.sessions.end_silent(now, session)
         return True
 
-    async def leave(self, session: str) -> None:
-        self.sessions.end(session, lost=False)
+    async def leave(self, session: str, *, died: bool = False) -> None:
+        self.sessions.end(session, died=died)
 
     # -- the write side -----------------------------------------------------------------------------------------
 
@@ -198,7 +203,7 @@ class SqliteStore(Listings):
         mode = self.one("SELECT mode FROM agent WHERE id=?", (ref,))
         seq, head = reads.head(self.db, ref)
         epoch = held.epoch if held is not None else self.sessions.grant(me, ref, seq)
-        return Lease(address, ref, epoch, seq, head, False, mode[0] if mode else "active")
+        return Lease(address, ref, epoch, seq, head, False, mode[0] if mode else "active", self.sessions.was_upset(ref))
 
     def offer(self, me: Session | None, ref: int, address: str, fresh: set[int]) -> tuple[bool, Lease | None]:
         """Whose is a message's receiver: the committing session's, or free and now granted to it, or not its own."""

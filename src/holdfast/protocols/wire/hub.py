@@ -126,4 +126,4 @@ class Hub:
 
     async def _end(self, session: str) -> None:
         if self._sessions.pop(session, None) is not None:
-            await self._store.leave(session)
+            await self._store.leave(session, died=True)

@@ -143,7 +143,7 @@ class World:
         self.seed = seed
         self.dice = random.Random(seed)
         self.clock = SimulatedClock(loop)
-        self.limits = limits or Limits(block_warning_ms=0)
+        self.limits = limits or Limits(block_warning_ms=0, crashes=1_000)
         self.lease_seconds = lease_seconds
         self.faults = faults
         self.inline = inline
