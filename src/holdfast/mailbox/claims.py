@@ -46,6 +46,8 @@ class Claims:
                 claimed = await self.worker.insist(lambda: self.worker.store.claim(self.worker.session, limit, now))  # noqa: B023
                 for lease in claimed.leases:
                     active = self.worker.holdings.adopt(lease)
+                    if active is None:
+                        continue
                     if active.loaded:
                         self.worker.loader.reload_soon(active)
                     else:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("holdfast")
 
 _MODES = 1_000
+_GIVEN_BACK = 20_000
 _SHED_AT_ONCE = 4
 """How many agents are looked at for each one that is taken beyond the bound: enough to shrink, cheap in a storm."""
 
@@ -31,6 +32,8 @@ class Holdings:
         self._missed: set[str] = set()
         self._modes: OrderedDict[str, None] = OrderedDict()
         self._releasing: set[str] = set()
+        self._given_back: OrderedDict[str, int] = OrderedDict()
+        """The newest epochs that were given back: an answer that was on its way meanwhile may still offer them."""
 
     def mode_changed(self, address: str) -> None:
         """An agent that may be on its way to us was paused or resumed."""
@@ -38,8 +41,12 @@ class Holdings:
         if len(self._modes) > _MODES:
             self._modes.popitem(last=False)
 
-    def adopt(self, lease: Lease) -> Active:
-        """Take a newly leased agent into memory; one that is there already stays as it is."""
+    def adopt(self, lease: Lease) -> Active | None:
+        """Take a newly leased agent into memory; one that is there already stays as it is. None for a lease that was given
+        back before this news of it came; if it was granted anew meanwhile, that is looked for."""
+        if lease.epoch <= self._given_back.get(lease.address, 0):
+            self.miss(lease.address)
+            return None
         here = self.actives.get(lease.address)
         if here is not None and not here.gone:
             if here.lease.epoch == lease.epoch:
@@ -104,6 +111,10 @@ class Holdings:
 
     async def _release(self, lease: Lease, needs: str = "") -> None:
         self._releasing.add(lease.address)
+        self._given_back[lease.address] = lease.epoch
+        self._given_back.move_to_end(lease.address)
+        if len(self._given_back) > _GIVEN_BACK:
+            self._given_back.popitem(last=False)
         try:
             await self.worker.insist(lambda: self.worker.store.release(self.worker.session, [lease], needs))
         except HoldfastError:
@@ -126,6 +137,8 @@ class Holdings:
         lease = (await self.worker.insist(lambda: self.worker.store.lease(self.worker.session, [address])))[0]
         if lease is not None:
             active = self.adopt(lease)
+            if active is None:
+                return
             if active.loaded:
                 await self.worker.loader.reload(active)
             else:
@@ -162,6 +175,7 @@ class Holdings:
         for active in list(self.actives.values()):
             self._drop(active, self.worker.interrupted(active.address))
         self.actives.clear()
+        self._given_back.clear()
         self.worker.scheduler.ready.clear()
 
     async def take_free(self, message: Message) -> Active | None:
@@ -175,6 +189,8 @@ class Holdings:
             if lease is None:
                 return self.actives.get(address)
             active = self.adopt(lease)
+            if active is None:
+                return None
             if not active.loaded and not active.loading:
                 await self.worker.loader.load_now(active)
         else:

@@ -49,6 +49,8 @@ class Router:
                 self.worker.holdings.miss(address)
                 return None
             active = self.worker.holdings.adopt(lease)
+            if active is None:
+                return None
         if active.loaded and active.read_at > sent:
             self.worker.loader.reload_soon(active)  # a reading may have brought it already
         elif active.loaded:

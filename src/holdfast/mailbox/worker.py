@@ -130,7 +130,9 @@ class Worker:
 
     async def still_holds(self) -> bool:
         """Whether this worker's leases hold right now. Asks the store only if it was silent for longer than they last."""
-        return self.clock.monotonic() < self._held_until or await self.insist(self.beat)
+        if self.clock.monotonic() < self._held_until:
+            return True
+        return await asyncio.Task(self.insist(self.beat), loop=self.loop)  # not a branch of the turn that asks
 
     async def drain(self, grace_seconds: float) -> None:
         """Start nothing new, let what runs come to its next step, write everything, give back every agent."""

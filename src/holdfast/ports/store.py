@@ -42,10 +42,15 @@ class Worker(msgspec.Struct, frozen=True):
     pid: int = 0
     lease_seconds: float = 10.0
 
+    @property
+    def who(self) -> tuple[str, str, int]:
+        """Which process this is, whatever sessions it has."""
+        return self.name, self.host, self.pid
+
 
 class Lease(msgspec.Struct, gc=False):
     """The right to run one agent. ``seq`` and ``head`` are the journal's last sequence number and chain hash. ``upset`` says
-    that the worker which had it before died or stalled: what is open may be what killed it."""
+    that the worker which had it before died and did not come back: what is open may be what killed it."""
 
     address: str
     ref: int

@@ -88,7 +88,11 @@ def finish(worker: Worker, active: Active, item: Item, outcome: Outcome) -> None
 
 
 def kill(turn: Turn, why: str) -> None:
-    """End a turn in memory at once: nothing of its handler runs any more."""
+    """End a turn in memory at once: nothing of its handler runs any more. While its message is being made durable it has not
+    begun to do anything, and ends when that is done."""
+    if turn.accepting:
+        turn.when_accepted(lambda: kill(turn, why))
+        return
     turn.stop()
     if turn.item.id == 0 and not turn.begun:
         turn.deferred.clear()

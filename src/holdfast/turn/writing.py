@@ -194,6 +194,11 @@ class Writing:
         """Whether its message is being made durable right now."""
         return self._accepted is not None and self.item.id == 0 and not self._accepted.done()
 
+    def when_accepted(self, call: Callable[[], None]) -> None:
+        """Call it when the message is durable and the turn still lives, before the turn goes on."""
+        assert self._accepted is not None
+        self._accepted.add_done_callback(lambda done: None if self.dead or done.exception() else call())
+
     async def accept(self) -> None:
         """Make the message durable before the first effect: nothing may act on what could still be lost. Branches may ask
         for it at the same time; one that is cancelled meanwhile leaves only when it is known what became of it."""

@@ -110,7 +110,7 @@ class RemoteStore:
 
     async def leave(self, session: str, *, died: bool = False) -> None:
         self._notify.pop(session, None)
-        await self._ask("leave", session)
+        await self._ask("leave", session, died)
 
     # -- commits ------------------------------------------------------------------------------------------------
 

@@ -46,8 +46,8 @@ class Sessions:
         self.alive: dict[str, Session] = {}
         self.owner: dict[int, Held] = {}
         self.needs: dict[int, str] = {}
-        self.upset: set[int] = set()
-        """Agents that were in the hands of a worker that died."""
+        self.upset: dict[int, tuple[str, str, int] | None] = {}
+        """Agents that were in the hands of a worker that died, and which worker that was, if it is known."""
         self.loose = True
         """Whether there may be work that nobody holds and nobody was told of."""
         self._epoch = first_epoch
@@ -79,8 +79,15 @@ class Sessions:
         """Whether the agent's last holder died; told once."""
         if ref not in self.upset:
             return False
-        self.upset.discard(ref)
+        del self.upset[ref]
         return True
+
+    def enlist(self, session: Session) -> None:
+        """A worker begins. If it is one that was thought dead, it only was cut off: nothing it had is suspected."""
+        self.alive[session.id] = session
+        who = session.worker.who
+        if self.upset:
+            self.upset = {ref: by for ref, by in self.upset.items() if by != who}
 
     def drop(self, ref: int) -> None:
         """Nobody holds this agent any more."""
@@ -96,7 +103,7 @@ class Sessions:
         for ref in gone.held:
             self.owner.pop(ref, None)
         if died:
-            self.upset |= gone.held
+            self.upset.update(dict.fromkeys(gone.held, gone.worker.who))
         if lost:
             gone.notify(Signal("lost"))
         if gone.held:

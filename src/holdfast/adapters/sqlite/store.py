@@ -83,7 +83,7 @@ class SqliteStore(Listings):
         self.retired = {ref for (ref,) in self.db.execute("SELECT id FROM agent WHERE mode = 'retired'")}
         if self.one("SELECT 1 FROM meta WHERE key = 'open'"):  # whoever had this file before did not close it
             for sql, args in reads.ready(self.clock.now_ms(), everything=True):
-                self.sessions.upset |= {ref for ref, _, _ in self.db.execute(sql, args)}
+                self.sessions.upset.update({ref: None for ref, _, _ in self.db.execute(sql, args)})
         self.db.execute("INSERT INTO meta(key, value) VALUES('open', 1) ON CONFLICT DO NOTHING")
 
     async def close(self) -> None:
@@ -99,7 +99,7 @@ class SqliteStore(Listings):
     async def enlist(self, worker: Worker, notify: Notify) -> str:
         id = f"{worker.name}-{os.urandom(6).hex()}"
         self.sessions.loose = True
-        self.sessions.alive[id] = Session(id, worker, notify, self.clock.monotonic())
+        self.sessions.enlist(Session(id, worker, notify, self.clock.monotonic()))
         return id
 
     async def serve(self, session: str, serves: dict[str, tuple[str, ...]]) -> None:
