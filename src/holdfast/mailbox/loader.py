@@ -176,6 +176,7 @@ class Loader:
     def _take_news(self, active: Active, loaded: Loaded, stubs: set[int]) -> None:
         known = active.taken | {t.item.id for t in active.running} | {i.id for q in active.events.values() for i in q}
         known |= {c.consumed for p in active.parked.values() for c in p.early.values()}
+        known |= {c.consumed for t in active.running for c in t.early}
         now = self.worker.clock.now_ms()
         self._came_back(active)
         self._watch(loaded)

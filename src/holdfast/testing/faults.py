@@ -73,10 +73,14 @@ class FaultyStore:
 
     async def _stall(self) -> None:
         self.stalls += 1
-        self._stalled = asyncio.Event()
-        await asyncio.sleep(self.faults.stall_seconds)
-        self._stalled.set()
-        self._stalled = None
+        over = self._stalled = asyncio.Event()
+
+        def wake() -> None:  # the process stalls, whatever becomes of the task that met it
+            self._stalled = None
+            over.set()
+
+        asyncio.get_running_loop().call_later(self.faults.stall_seconds, wake)
+        await over.wait()
 
     async def _alive(self) -> None:
         if self._stalled is not None:

@@ -169,6 +169,11 @@ class Waiting(Stepping):
             outcome = Outcome(failure=Failure("StepTimeout", "step.timeout", f"{pending.verb} {pending.name!r} timed out."))
         self.complete(pending.path, Completion(outcome))
 
+    @property
+    def early(self) -> list[Completion]:
+        """What came before the handler asked for it."""
+        return list(self._early.values())
+
     def adopt(self, parked: Parked, replay: Replay) -> None:
         """Go on where the rows left off."""
         self.replay = replay
