@@ -43,14 +43,13 @@ class Claims:
                 limit = min(room, 500)
                 self._again = False
                 now = self.worker.clock.now_ms()
-                claimed = await self.worker.insist(lambda: self.worker.store.claim(self.worker.session, limit, now))  # noqa: B023
-                for lease in claimed.leases:
-                    active = self.worker.holdings.adopt(lease)
-                    if active is None:
-                        continue
-                    if active.loaded:
+                with self.worker.holdings.asking:
+                    claimed = await self.worker.insist(lambda: self.worker.store.claim(self.worker.session, limit, now))  # noqa: B023
+                    adopted = [self.worker.holdings.adopt(lease) for lease in claimed.leases]
+                for active in adopted:
+                    if active is not None and active.loaded:
                         self.worker.loader.reload_soon(active)
-                    else:
+                    elif active is not None:
                         self.worker.loader.load(active)
                 for address in claimed.held:
                     active = self.worker.holdings.actives.get(address)

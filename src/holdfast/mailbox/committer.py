@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
 from ..domain.errors import HoldfastError, LimitExceeded, Unavailable
@@ -60,6 +61,8 @@ class Committer:
         self.lost: Callable[[Active, HoldfastError], None] = lambda active, error: None
         self.unsure: Callable[[Commit], None] = lambda commit: None
         """Called with a commit that was given up without knowing whether it happened."""
+        self.asking: AbstractContextManager[None] = nullcontext()
+        """Around what the store may answer with leases."""
 
     @property
     def replies_can_get_lost(self) -> bool:
@@ -158,14 +161,15 @@ class Committer:
                     break
                 await self._clock.sleep(wait)
                 wait = min(wait * 2, 2.0)
-            try:
-                receipts = await self.store.commit(self.session, commits)
-            except Unavailable as again:
-                error = again
-                continue
-            except HoldfastError as fatal:
-                receipts = [Receipt(error=fatal) for _ in batch]
-            self._finish(batch, receipts, sent)
+            with self.asking:
+                try:
+                    receipts = await self.store.commit(self.session, commits)
+                except Unavailable as again:
+                    error = again
+                    continue
+                except HoldfastError as fatal:
+                    receipts = [Receipt(error=fatal) for _ in batch]
+                self._finish(batch, receipts, sent)
             break
         self.stalled = None
         self._task = None

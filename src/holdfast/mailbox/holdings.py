@@ -23,6 +23,23 @@ _SHED_AT_ONCE = 4
 """How many agents are looked at for each one that is taken beyond the bound: enough to shrink, cheap in a storm."""
 
 
+class Asking:
+    """Questions whose answers may hold leases. ``given_back`` has the epochs given back while answers are on their way: they
+    may still offer them."""
+
+    def __init__(self, given_back: OrderedDict[str, int]) -> None:
+        self.open = 0
+        self._given_back = given_back
+
+    def __enter__(self) -> None:
+        self.open += 1
+
+    def __exit__(self, *exc: object) -> None:
+        self.open -= 1
+        if not self.open:
+            self._given_back.clear()
+
+
 class Holdings:
     """Leased agents by address, the least recently used first."""
 
@@ -33,7 +50,8 @@ class Holdings:
         self._modes: OrderedDict[str, None] = OrderedDict()
         self._releasing: set[str] = set()
         self._given_back: OrderedDict[str, int] = OrderedDict()
-        """The newest epochs that were given back: an answer that was on its way meanwhile may still offer them."""
+        self.asking = Asking(self._given_back)
+        """Around whatever the store may answer with leases."""
 
     def mode_changed(self, address: str) -> None:
         """An agent that may be on its way to us was paused or resumed."""
@@ -111,10 +129,11 @@ class Holdings:
 
     async def _release(self, lease: Lease, needs: str = "") -> None:
         self._releasing.add(lease.address)
-        self._given_back[lease.address] = lease.epoch
-        self._given_back.move_to_end(lease.address)
-        if len(self._given_back) > _GIVEN_BACK:
-            self._given_back.popitem(last=False)
+        if self.asking.open:
+            self._given_back[lease.address] = lease.epoch
+            self._given_back.move_to_end(lease.address)
+            if len(self._given_back) > _GIVEN_BACK:
+                self._given_back.popitem(last=False)
         try:
             await self.worker.insist(lambda: self.worker.store.release(self.worker.session, [lease], needs))
         except HoldfastError:
@@ -134,15 +153,15 @@ class Holdings:
             self.worker.spawn(self._take_up(address))
 
     async def _take_up(self, address: str) -> None:
-        lease = (await self.worker.insist(lambda: self.worker.store.lease(self.worker.session, [address])))[0]
-        if lease is not None:
-            active = self.adopt(lease)
-            if active is None:
-                return
-            if active.loaded:
-                await self.worker.loader.reload(active)
-            else:
-                self.worker.loader.load(active)
+        with self.asking:
+            lease = (await self.worker.insist(lambda: self.worker.store.lease(self.worker.session, [address])))[0]
+            active = self.adopt(lease) if lease is not None else None
+        if active is None:
+            return
+        if active.loaded:
+            await self.worker.loader.reload(active)
+        else:
+            self.worker.loader.load(active)
 
     async def maybe_idle(self, active: Active) -> None:
         if active.mode != "active" and active.quiet:
@@ -185,12 +204,11 @@ class Holdings:
         if active is None:
             if self.worker.draining or address.split("/", 2)[1] not in self.worker.served or address in self._releasing:
                 return None
-            lease = (await self.worker.insist(lambda: self.worker.store.lease(self.worker.session, [address])))[0]
-            if lease is None:
-                return self.actives.get(address)
-            active = self.adopt(lease)
+            with self.asking:
+                lease = (await self.worker.insist(lambda: self.worker.store.lease(self.worker.session, [address])))[0]
+                active = self.adopt(lease) if lease is not None else None
             if active is None:
-                return None
+                return self.actives.get(address) if lease is None else None
             if not active.loaded and not active.loading:
                 await self.worker.loader.load_now(active)
         else:

@@ -76,6 +76,7 @@ class Worker:
         self.outcomes = Outcomes(self)
         self.committer = Committer(store, clock, self.router.on_receipt)
         self.committer.lost = self.holdings.lost
+        self.committer.asking = self.holdings.asking
         self.committer.unsure = self.router.look_for
         self._tasks: set[asyncio.Task[None]] = set()
 
