@@ -15,6 +15,7 @@ from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
 import holdfast
 from holdfast.cli.main import app
+from holdfast.control.operations import Operations
 
 PAGES = Path(__file__).resolve().parent.parent / "docs" / "reference"
 NOTE = "Made from the code by `python scripts/api_reference.py`.\n"
@@ -28,22 +29,32 @@ def api() -> str:
         if inspect.isclass(thing):
             parts.append(_class(name, thing))
         elif callable(thing):
-            parts.append(f"## {name}\n\n```python\n{name}{_signature(thing)}\n```\n\n{_doc(thing)}\n")
+            parts.append(f"## {name}\n\n```text\n{name}{_signature(thing)}\n```\n\n{_doc(thing)}\n")
         else:
             parts.append(f"## {name}\n\nA constant.\n")
+    parts.append(
+        "## Operations\n\nEvery `Client` and `Runtime` has these as methods too, in the words of the command line.\n"
+    )
+    for name, function in inspect.getmembers(Operations, inspect.isfunction):
+        if not name.startswith("_") and not hasattr(holdfast.Client, name):
+            parts.append(_member("operations", name, function, _signature(function)))
     return "\n".join(parts).rstrip() + "\n"
 
 
 def _class(name: str, thing: type) -> str:
-    lines = [f"## {name}\n", f"```python\nclass {name}{_signature(thing)}\n```\n", f"{_doc(thing)}\n"]
+    lines = [f"## {name}\n", f"```text\nclass {name}{_signature(thing)}\n```\n", f"{_doc(thing)}\n"]
     for member, value in inspect.getmembers_static(thing):
         if member.startswith("_") or _module(thing, member) in ("builtins", "msgspec"):
             continue
         function = value.fget if isinstance(value, property) else getattr(value, "__func__", value)
         if inspect.isfunction(function) and inspect.getdoc(function):
             shown = "" if isinstance(value, property) else _signature(function)
-            lines.append(f"### {name}.{member}\n\n```python\n{_prefix(function)}{member}{shown}\n```\n\n{_doc(function)}\n")
+            lines.append(_member(name, member, function, shown))
     return "\n".join(lines)
+
+
+def _member(name: str, member: str, function: Any, shown: str) -> str:
+    return f"### {name}.{member}\n\n```text\n{_prefix(function)}{member}{shown}\n```\n\n{_doc(function)}\n"
 
 
 def _module(thing: type, member: str) -> str:
