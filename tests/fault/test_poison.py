@@ -8,12 +8,19 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import holdfast
 from fault import poison
 
 
-async def test_a_turn_that_kills_its_process_is_set_aside(tmp_path: Path) -> None:
+@pytest.mark.parametrize("store", ["sqlite", "postgres"])
+async def test_a_turn_that_kills_its_process_is_set_aside(
+    store: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     url = f"sqlite:///{tmp_path}/poison.db"
+    if store == "postgres":
+        url = f"{request.getfixturevalue('postgres_url')}?schema=poison"
     codes: list[int] = []
     while len(codes) < 10 and (not codes or codes[-1] != 0):
         child = await asyncio.create_subprocess_exec(sys.executable, poison.__file__, url, str(tmp_path))

@@ -86,12 +86,11 @@ class Loader:
         for item in late:
             self.worker.router.route(active, item)
         self.worker.claims.fire(active)
-        if active.lease.upset:
+        if loaded.upset:
             self._suspect(active)
 
     def _suspect(self, active: Active) -> None:
         """The worker that had this agent died: whatever it may have been running is looked at closely (``recovery``)."""
-        active.lease.upset = False
         for parked in active.parked.values():
             parked.item.suspect = parked.wanted
         for item in [*active.queue[:1], *active.shared_queue]:

@@ -49,8 +49,7 @@ class Worker(msgspec.Struct, frozen=True):
 
 
 class Lease(msgspec.Struct, gc=False):
-    """The right to run one agent. ``seq`` and ``head`` are the journal's last sequence number and chain hash. ``upset`` says
-    that the worker which had it before died and did not come back: what is open may be what killed it."""
+    """The right to run one agent. ``seq`` and ``head`` are the journal's last sequence number and chain hash."""
 
     address: str
     ref: int
@@ -59,7 +58,6 @@ class Lease(msgspec.Struct, gc=False):
     head: bytes
     fresh: bool = False
     mode: str = "active"
-    upset: bool = False
 
 
 class Send(msgspec.Struct, gc=False):
@@ -199,12 +197,14 @@ class Stored(msgspec.Struct):
 
 class Loaded(msgspec.Struct):
     """What an agent needs in memory to go on: its open messages (turns and mailbox, by priority then id), the waits of its
-    turns, and the journal entries of turns begun. ``more`` says that the mailbox holds more than was read."""
+    turns, and the journal entries of turns begun. ``more`` says that the mailbox holds more than was read. ``upset``
+    says that the worker which had the agent before died and did not come back: what is open may be what killed it."""
 
     open: list[Stored]
     waits: list[Wait]
     entries: dict[int, list[bytes]]
     more: bool = False
+    upset: bool = False
 
 
 class Claimed(msgspec.Struct):
@@ -285,7 +285,7 @@ class Store(Protocol):
 
     async def leave(self, session: str, *, died: bool = False) -> None:
         """End a session; what it held is free for others at once. ``died``: its worker is gone without a word, so whoever
-        takes an agent that it held is told (``Lease.upset``)."""
+        takes an agent that it held is told (``Loaded.upset``)."""
         ...
 
     async def commit(self, session: str, commits: Sequence[Commit]) -> list[Receipt]:

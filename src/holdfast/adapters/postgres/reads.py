@@ -95,6 +95,7 @@ class _Part:
         self._others: list[tuple[int, Stored]] = []
         self._waits: list[Wait] = []
         self._entries: dict[int, list[bytes]] = {}
+        self._upset = False
 
     def take(self, row: Any) -> None:
         part, _, n1, n2, n3, n4, n5, n6, t1, t2, t3, body = row
@@ -104,6 +105,8 @@ class _Part:
             (self._requests if queued else self._others).append((-n6, stored))
             if n4 == Kind.REQUEST and n2 in (Status.RUNNING, Status.WAITING) and n3:
                 self._entries.setdefault(n3, [])
+        elif part == b"u":
+            self._upset = True
         elif part == b"w":
             self._waits.append(Wait(n1, t1, t2, plain(t3), n2, body, n3))
         else:
@@ -112,7 +115,7 @@ class _Part:
     def loaded(self) -> Loaded:
         more = len(self._requests) > self._limit
         rows = sorted(self._others, key=_order) + sorted(self._requests, key=_order)[: self._limit]
-        return Loaded([stored for _, stored in rows], self._waits, self._entries, more)
+        return Loaded([stored for _, stored in rows], self._waits, self._entries, more, self._upset)
 
 
 def _order(row: tuple[int, Stored]) -> tuple[int, int]:

@@ -108,7 +108,8 @@ class PostgresStore(Listings):
         me.alive = False
         await self._writers[session].idle()
         await self._over(me)
-        await self._hot.value("SELECT end_session($1)", me.id)
+        who = f"{me.worker.name} {me.worker.host} {me.worker.pid}"
+        await self._hot.value("SELECT end_session($1, $2)", me.id, who if died else None)
 
     async def _over(self, me: Session) -> None:
         me.held.clear()

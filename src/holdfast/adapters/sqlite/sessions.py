@@ -69,18 +69,12 @@ class Sessions:
         held = self.holding(session, lease)
         if held is not None:
             self.drop(lease.ref)
+            self.upset.pop(lease.ref, None)
             if needs:
                 self.needs[lease.ref] = needs
             else:
                 self.needs.pop(lease.ref, None)
             self.loose = True
-
-    def was_upset(self, ref: int) -> bool:
-        """Whether the agent's last holder died; told once."""
-        if ref not in self.upset:
-            return False
-        del self.upset[ref]
-        return True
 
     def enlist(self, session: Session) -> None:
         """A worker begins. If it is one that was thought dead, it only was cut off: nothing it had is suspected."""
@@ -102,6 +96,7 @@ class Sessions:
             return
         for ref in gone.held:
             self.owner.pop(ref, None)
+            self.upset.pop(ref, None)
         if died:
             self.upset.update(dict.fromkeys(gone.held, gone.worker.who))
         if lost:

@@ -203,7 +203,7 @@ class SqliteStore(Listings):
         mode = self.one("SELECT mode FROM agent WHERE id=?", (ref,))
         seq, head = reads.head(self.db, ref)
         epoch = held.epoch if held is not None else self.sessions.grant(me, ref, seq)
-        return Lease(address, ref, epoch, seq, head, False, mode[0] if mode else "active", self.sessions.was_upset(ref))
+        return Lease(address, ref, epoch, seq, head, False, mode[0] if mode else "active")
 
     def offer(self, me: Session | None, ref: int, address: str, fresh: set[int]) -> tuple[bool, Lease | None]:
         """Whose is a message's receiver: the committing session's, or free and now granted to it, or not its own."""
@@ -249,7 +249,9 @@ class SqliteStore(Listings):
         return Claimed(leases, held, reads.next_due(self.db, now))
 
     async def load(self, lease: Lease, limit: int) -> Loaded:
-        return reads.load(self.db, lease, limit)
+        loaded = reads.load(self.db, lease, limit)
+        loaded.upset = lease.ref in self.sessions.upset
+        return loaded
 
     async def read_state(self, lease: Lease, key: str) -> StateRead | None:
         return reads.state_one(self.db, lease.ref, key)

@@ -192,3 +192,38 @@ class Leases(Contract):
     async def test_sessions_have_ids_of_their_own(self, c: Case) -> None:
         tokens = {(await c.member("same")).token for _ in range(5)}
         assert len(tokens) == 5
+
+    @scenario
+    async def test_whoever_takes_what_a_dead_worker_held_is_told_until_it_gives_it_back(self, c: Case) -> None:
+        store = await c.second()
+        dead, healthy = await c.member("dead", lease_seconds=0.2, store=store), await c.member("healthy")
+        pen = await dead.take(agent())
+        assert not (await dead.store.load(pen.lease, 10)).upset
+        await pen.write(sends=[send(agent(), status=Status.RUNNING, turn=1)])
+        await until_dead(healthy, dead)
+        await healthy.hears("work")
+        pen = await healthy.take(agent())
+        assert (await c.store.load(pen.lease, 10)).upset
+        await pen.release()
+        pen = await healthy.take(agent())
+        assert not (await c.store.load(pen.lease, 10)).upset
+
+    @scenario
+    async def test_a_worker_that_comes_back_only_was_cut_off(self, c: Case) -> None:
+        store = await c.second()
+        cut, healthy = await c.member("cut", lease_seconds=0.2, store=store), await c.member("healthy")
+        await cut.take(agent())
+        await until_dead(healthy, cut)
+        await c.member("cut", store=store)
+        pen = await healthy.take(agent())
+        assert not (await c.store.load(pen.lease, 10)).upset
+
+    @scenario
+    async def test_who_leaves_in_peace_upsets_nobody_and_who_dies_does(self, c: Case) -> None:
+        for died in (False, True):
+            one, two = await c.member(f"one{died}", store=await c.second()), await c.member("two")
+            await one.take(agent())
+            await one.store.leave(one.token, died=died)
+            pen = await two.take(agent())
+            assert (await c.store.load(pen.lease, 10)).upset is died
+            await pen.release()

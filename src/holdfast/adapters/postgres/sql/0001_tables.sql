@@ -28,11 +28,13 @@ CREATE TABLE agent (
     needs     text COLLATE "C" NOT NULL DEFAULT '',
     wake      bigint,
     base_seq  bigint NOT NULL DEFAULT 0,
-    base_hash bytea NOT NULL DEFAULT ''
+    base_hash bytea NOT NULL DEFAULT '',
+    upset     text                  -- the worker that had it and died, until the next one gives it back
 );
 CREATE UNIQUE INDEX agent_address ON agent (address);
 CREATE INDEX agent_owner ON agent (owner) WHERE owner <> 0;
 CREATE INDEX agent_wake ON agent (name, needs, wake) WHERE owner = 0 AND mode = 'active' AND wake IS NOT NULL;
+CREATE INDEX agent_upset ON agent (upset) WHERE upset IS NOT NULL;
 CREATE INDEX agent_mode ON agent (mode) WHERE mode <> 'active';
 
 -- Append-only. sent holds the ids of the messages that the commit with this first entry sent, so that a repeated

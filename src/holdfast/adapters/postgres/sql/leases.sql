@@ -15,10 +15,17 @@ BEGIN
     RETURN found_serves;
 END $$;
 
+-- Which process it is, whatever sessions it has.
+CREATE OR REPLACE FUNCTION who(p_name text, p_host text, p_pid integer) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+    SELECT p_name || ' ' || p_host || ' ' || p_pid
+$$;
+
 CREATE OR REPLACE FUNCTION enlist(
     p_name text, p_host text, p_pid integer, p_serves jsonb, p_lease interval, OUT id bigint, OUT token text
 ) LANGUAGE plpgsql AS $$
 BEGIN
+    -- A worker that was thought dead and comes back only was cut off: nothing it had is suspected.
+    UPDATE agent a SET upset = NULL WHERE a.upset = who(p_name, p_host, p_pid);
     id := nextval('session_id_seq');
     token := left(p_name, 40) || '-' || id;
     INSERT INTO session (id, token, name, host, pid, serves, lease, expires)
@@ -69,8 +76,10 @@ BEGIN
         WHERE a.address = ANY (p_addresses) AND a.owner = p_session;
 END $$;
 
--- Free what a session holds: some of it (with the epochs of its leases), or, with p_agents NULL, all of it.
-CREATE OR REPLACE FUNCTION free_agents(p_session bigint, p_agents bigint[], p_epochs bigint[], p_needs text)
+-- Free what a session holds: some of it (with the epochs of its leases), or, with p_agents NULL, all of it. p_died names
+-- its worker if that is dead.
+CREATE OR REPLACE FUNCTION free_agents(
+    p_session bigint, p_agents bigint[], p_epochs bigint[], p_needs text, p_died text DEFAULT NULL)
 RETURNS bigint LANGUAGE plpgsql AS $$   -- how many of them can be worked on at once
 DECLARE
     v_ids bigint[];
@@ -88,7 +97,7 @@ BEGIN
     END IF;
     -- A statement of its own, so that it sees every message committed by whoever held a row lock until now.
     WITH freed AS (
-        UPDATE agent a SET owner = 0, needs = coalesce(p_needs, a.needs), wake = wake_of(a.id)
+        UPDATE agent a SET owner = 0, needs = coalesce(p_needs, a.needs), wake = wake_of(a.id), upset = p_died
         WHERE a.id = ANY (v_ids) RETURNING a.wake
     )
     SELECT count(*) FILTER (WHERE freed.wake <= 0) INTO v_waking FROM freed;
@@ -105,14 +114,14 @@ BEGIN
 END $$;
 
 -- End a session and free everything it held. False if it was over already.
-CREATE OR REPLACE FUNCTION end_session(p_session bigint) RETURNS boolean LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION end_session(p_session bigint, p_died text DEFAULT NULL) RETURNS boolean LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM FROM session s WHERE s.id = p_session FOR UPDATE;
     IF NOT FOUND THEN
         RETURN false;
     END IF;
     DELETE FROM session s WHERE s.id = p_session;
-    PERFORM free_agents(p_session, NULL, NULL, NULL);
+    PERFORM free_agents(p_session, NULL, NULL, NULL, p_died);
     PERFORM tell(0, 'work', NULL);   -- also when only timers came free: somebody else has to know of them now
     RETURN true;
 END $$;
@@ -133,7 +142,7 @@ BEGIN
         WHERE l.locktype = 'advisory' AND l.classid::bigint = p_class AND l.objsubid = 2 AND l.granted
           AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database()));
     FOR v_other IN
-        SELECT s.id, s.silent, s.lease FROM session AS s
+        SELECT s.id, s.silent, s.lease, who(s.name, s.host, s.pid) FROM session AS s
         WHERE s.id <> ALL (p_sessions) AND (s.expires < clock_timestamp() OR s.id <> ALL (v_locked))
         ORDER BY s.id FOR NO KEY UPDATE SKIP LOCKED
     LOOP
@@ -142,7 +151,7 @@ BEGIN
         ELSIF v_other.silent < clock_timestamp() - least(p_grace, v_other.lease) THEN
             PERFORM FROM session s WHERE s.id = v_other.id FOR UPDATE SKIP LOCKED;
             IF FOUND THEN
-                PERFORM end_session(v_other.id);
+                PERFORM end_session(v_other.id, v_other.who);
                 PERFORM tell(v_other.id, 'lost', NULL);
             END IF;
         END IF;

@@ -1,6 +1,7 @@
 -- What agents need in memory, for many agents in one round trip. Rows are told apart by ``part``:
 --   m  message: n1 id, n2 status, n3 turn, n4 kind, n5 due, n6 priority, t1 version, t2 name
 --   w  wait:    n1 turn, n2 due, n3 since, t1 path, t2 verb, t3 name, body detail
+--   u  the worker that had it before died
 --   e  entry of a turn that has begun: n1 turn, n2 seq
 
 CREATE OR REPLACE FUNCTION load_agents(p_agents bigint[], p_limits integer[])
@@ -26,6 +27,10 @@ BEGIN
         SELECT 'w'::"char", w.agent, w.turn, w.due, w.since, NULL::bigint, NULL::bigint, NULL::bigint,
                w.path, w.verb, w.name, w.detail
         FROM unnest(p_agents) AS u(id) CROSS JOIN LATERAL (SELECT * FROM wait x WHERE x.agent = u.id OFFSET 0) w;
+    RETURN QUERY
+        SELECT 'u'::"char", a.id, NULL::bigint, NULL::bigint, NULL::bigint, NULL::bigint, NULL::bigint, NULL::bigint,
+               NULL::text, NULL::text, NULL::text, NULL::bytea
+        FROM unnest(p_agents) AS u(id) JOIN agent a ON a.id = u.id WHERE a.upset IS NOT NULL;
     RETURN QUERY
         SELECT 'e'::"char", j.agent, j.turn, j.seq, NULL::bigint, NULL::bigint, NULL::bigint, NULL::bigint,
                NULL::text, NULL::text, NULL::text, j.body
