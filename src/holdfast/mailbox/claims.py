@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 log = logging.getLogger("holdfast")
 
 
+_AHEAD = 8
+"""One agent in so many is taken before there is a free turn for it, so that none waits for the store when one is freed."""
+
+
 class Claims:
     """Asks the store for work when there is reason to: a start, a signal, a timer, room after a backlog."""
 
@@ -36,7 +40,7 @@ class Claims:
     async def _claim(self) -> None:
         try:
             while not self.worker.draining:
-                room = self.worker.limits.turns * 2 - len(self.worker.scheduler.ready) - self.worker.scheduler.running
+                room = self._room()
                 if room <= 0:
                     self.backlog = True
                     return
@@ -67,6 +71,12 @@ class Claims:
             log.warning("looking for work failed: %s", error)
         finally:
             self.claiming = None
+
+    def _room(self) -> int:
+        """For how many more agents there is work to do here soon: no more, because other workers may have room now."""
+        worker = self.worker
+        busy = worker.scheduler.running + len(worker.scheduler.ready) + worker.loader.pending
+        return worker.limits.turns + worker.limits.turns // _AHEAD - busy
 
     def fire(self, active: Active) -> bool:
         """Complete what has fallen due for one agent; whether there was anything."""

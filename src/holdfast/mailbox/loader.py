@@ -26,11 +26,14 @@ class Loader:
         self.worker = worker
         self._to_load: deque[Active] = deque()
         self._loaders = 0
+        self.pending = 0
+        """Agents on their way into memory."""
 
     def load(self, active: Active) -> None:
         """Read what the agent needs, then go on with it."""
         if not active.loading:
             active.loading = True
+            self.pending += 1
             self._to_load.append(active)
             if self._loaders < _LOADERS:
                 self._loaders += 1
@@ -40,7 +43,10 @@ class Loader:
         """Work off the agents to read, a few at a time, letting everything else move in between."""
         try:
             while self._to_load:
-                await self._load(self._to_load.popleft())
+                try:
+                    await self._load(self._to_load.popleft())
+                finally:
+                    self.pending -= 1
                 await self.worker.clock.sleep(0)
         finally:
             self._loaders -= 1

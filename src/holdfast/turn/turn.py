@@ -124,7 +124,7 @@ class Turn(Waiting):
     def cancel(self, why: str, order: int = 0) -> None:
         """Deliver cancellation, durably: the handler's ``finally`` blocks and compensations run as steps. ``order`` is the
         message that asked for it; it is consumed with the cancellation's entry, so that neither is lost alone."""
-        if self.dead or self.cancel_reason:
+        if self.dead or self.cancel_reason or self.halting:  # it is cancelled already, or is about to be
             if order and not self.dead:
                 self.active.consume(order)
             return
