@@ -10,10 +10,10 @@ import asyncio
 import sys
 from urllib.parse import urlsplit, urlunsplit
 
-import asyncpg
-
 import holdfast
 from benchmarks.heart import agents
+from holdfast.adapters.postgres.link import connect
+from holdfast.adapters.postgres.place import parse
 
 SCHEMA, ROUNDS = "holdfast_space", 5
 _SIZE = """
@@ -24,9 +24,9 @@ _SIZE = """
 
 async def main(server: str, count: int) -> None:
     """Measure, print a line per round."""
-    link = await asyncpg.connect(server)
-    await link.execute(f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE")
     url = urlunsplit(urlsplit(server)._replace(query=f"schema={SCHEMA}"))
+    link = await connect(parse(url), hot=False)
+    await link.execute(f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE")
     async with holdfast.Runtime(agents.ALL, url) as runtime:
         last, parked = int(await link.fetchval(_SIZE, SCHEMA)), 0
         for _ in range(ROUNDS):
@@ -36,9 +36,8 @@ async def main(server: str, count: int) -> None:
             while (stats := await runtime.stats())["waiting"] < parked or stats["in_memory"]:
                 await asyncio.sleep(0.1)
             size = int(await link.fetchval(_SIZE, SCHEMA))
-            print(
-                f"{parked:9,} waiting: {(size - last) / count:7.0f} bytes for each new one, {size / parked:7.0f} for each of all"
-            )
+            each, overall = (size - last) / count, size / parked
+            print(f"{parked:9,} waiting: {each:7.0f} bytes for each new one, {overall:7.0f} for each of all")
             last = size
             for table in ("agent", "message", "wait", "journal"):
                 await link.execute(f"VACUUM {SCHEMA}.{table}")
