@@ -108,6 +108,11 @@ class Flow:
 
     async def run_turn(self, turn: Turn) -> None:
         """Run a handler to its end, or until it leaves memory."""
+        turn.started, turn.entered = True, not turn.item.suspect
+        if turn.dead:  # it was stopped before it came here
+            branches.BRANCHES.pop(turn.task, None)
+            self._left(turn)
+            return
         status, failure, value = Status.DONE, None, b"\xc0"
         try:
             result = await (call_suspect(turn) if turn.item.suspect else call_handler(turn))

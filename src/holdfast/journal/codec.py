@@ -41,7 +41,7 @@ def _encode_hook(value: Any) -> Any:
         return dump(mode="json")
     if isinstance(value, set | frozenset):
         return sorted(value, key=repr)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
-    raise NotImplementedError
+    raise NotImplementedError(f"it holds a value of type {type(value).__name__}")
 
 
 def _decode_hook(kind: type, value: Any) -> Any:
@@ -69,7 +69,7 @@ def encode(value: Any, what: str = "value", limit: int = 0) -> bytes:
     except (TypeError, NotImplementedError, ValueError, OverflowError) as error:
         raise Rejected(
             "value.not_encodable",
-            f"The {what} cannot be written to the journal: {error or type(value).__name__}. Use plain JSON types, "
+            f"The {what} cannot be written to the journal: {error}. Use plain JSON types, "
             "dataclasses, msgspec structs or pydantic models, or return only what is needed of it.",
             what=what,
             type=type(value).__name__,

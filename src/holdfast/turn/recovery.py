@@ -42,6 +42,7 @@ async def call_suspect(turn: Turn) -> Any:
     try:
         turn.journal(EntryKind.NOTE, "", RECOVER, "", detail={"crashes": crashes + 1})
         await turn.active.flush()
+        turn.entered = True
         if crashes:
             turn.worker.call_later(_ALONE_SECONDS, lambda: _let_others(lock, alone))
         return await call_handler(turn)

@@ -83,7 +83,8 @@ class Turn(Waiting):
             self.dead = True
             if self._skip is not None:
                 self._skip.cancel()
-            self.task.cancel()
+            if self.started:
+                self.task.cancel()
 
     def forget(self) -> None:
         """Out of memory means out of memory: leave no cycle for the collector."""
@@ -131,8 +132,8 @@ class Turn(Waiting):
         why = why or "cancelled"
         if order:
             self._orders.append(order)
-        replaying = not self.live
-        if replaying or (self._accepted is not None and self.item.id == 0):
+        too_early = not self.live or not self.entered
+        if too_early or (self._accepted is not None and self.item.id == 0):
             self.wants_cancel = why  # later: its place in the journal must be where the handler sees it
             return
         self.wants_cancel, self.cancel_reason = "", why

@@ -73,6 +73,7 @@ class Writing:
         "deferred",
         "definition",
         "effects",
+        "entered",
         "gate",
         "halting",
         "held",
@@ -88,6 +89,7 @@ class Writing:
         "rows",
         "size",
         "spec",
+        "started",
         "steps",
         "task",
         "timed_out",
@@ -129,6 +131,9 @@ class Writing:
         self.effects: set[str] = set()
         self.written: dict[str, bytes] = {}
         self.timed_out = False
+        self.started = self.entered = False
+        """Whether its task has begun to run, and whether it has come to the handler. A task that is cancelled too early
+        would never run at all, and a handler that never ran cannot clean up."""
         self.deadline = 0
         self.halting = False
         self.retiring = False

@@ -191,13 +191,12 @@ class Listings:
     async def compact(self, before: int, limit: int) -> int:
         db = self.db
         removed = 0
+        over = "status >= 4 AND ended > 0 AND ended < ?"
+        cursor = next(iter(db.execute("SELECT value FROM meta WHERE key='compact_from'")), (0,))[0]
+        sql = f"SELECT id, agent FROM message WHERE id > ? AND {over} ORDER BY id LIMIT ?"
+        rows = await self._read(lambda other: list(other.execute(sql, (cursor, before, limit))))  # may pass a million others
         with db:
-            cursor = next(iter(db.execute("SELECT value FROM meta WHERE key='compact_from'")), (0,))[0]
-            sql = (
-                "SELECT id, agent FROM message WHERE id > ? AND status >= 4 AND ended > 0 AND ended < ? ORDER BY id LIMIT ?"
-            )
-            rows = list(db.execute(sql, (cursor, before, limit)))
-            db.executemany("DELETE FROM message WHERE id=?", [(id,) for id, _ in rows])
+            db.executemany(f"DELETE FROM message WHERE id=? AND {over}", [(id, before) for id, _ in rows])
             removed += len(rows)
             for ref in {agent for _, agent in rows}:
                 removed += _cut(db, ref)
