@@ -115,3 +115,11 @@ def test_the_demo_ends_by_itself_and_everything_held(place: Place) -> None:
     done = place.run("demo", timeout=110)
     assert done.code == 0, done.err + done.out
     assert "Everything held." in done.out and "300 of 300" in done.out
+
+
+def test_a_worker_over_postgres_is_drained_by_name(place: Place, postgres_url: str) -> None:
+    store = f"{postgres_url}?schema=drained"
+    worker = place.start("worker", str(place.file), "--store", store, "--name", "w7", log="w7.log")
+    until(lambda: place.run("drain", "w7", "--store", store).code == 0, "the worker was there to be told")
+    assert worker.wait(15) == 0
+    place.run("drain", "w7", "--store", store).failed("worker.unknown")

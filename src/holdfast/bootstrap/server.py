@@ -137,9 +137,7 @@ class Server:
             log.info("loaded version %s of %s for turns in flight", version, name)
 
     async def _listen(self) -> None:
-        remote = getattr(self.store, "on_drain", self)
-        if remote is None:
-            self.store.on_drain = self.stopping.set  # type: ignore[attr-defined]
+        self.engine.worker.on_drain = self.stopping.set
         if self.settings.listen is None:
             return
         from .. import __version__
@@ -184,12 +182,9 @@ class Server:
             )
         return found
 
-    def drain(self, name: str) -> int:
+    def drain(self) -> None:
         """See ``Host``."""
-        if name in ("", self.name):
-            self.engine.worker.loop.call_later(0.05, self.stopping.set)
-            return 1
-        return self.hub.drain(name) if self.hub else 0
+        self.engine.worker.loop.call_later(0.05, self.stopping.set)
 
     # -- beside the turns ---------------------------------------------------------------------------------------
 

@@ -68,9 +68,10 @@ def drain(
     worker: Annotated[str, typer.Argument(help="A worker's name or session; the server itself if none is named.")] = "",
     output: Output = Format.table,
     url: Url = "",
+    store: StoreUrl = "",
 ) -> None:
     """Let a worker, or the server, take no more work, finish what it does, and end."""
-    _do("drain", output, url, "", name=worker)
+    _do("drain", output, url, store, name=worker)
 
 
 @dead.command("list")

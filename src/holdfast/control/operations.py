@@ -55,8 +55,8 @@ class Host(Protocol):
         """The workers that this process knows of, itself among them."""
         ...
 
-    def drain(self, name: str) -> int:
-        """Let the workers of a name (this process for ``""``) finish and end; how many were told."""
+    def drain(self) -> None:
+        """Let this process finish and end."""
         ...
 
 
@@ -468,15 +468,15 @@ class Operations:
 
     async def drain(self, name: str = "") -> Done:
         """Let a worker (this server, if none is named) take no more work, finish what it does, and end."""
-        told = self.host.drain(name) if self.host else 0
+        if self.host is not None and name in ("", self.host.name):
+            self.host.drain()
+            return Done(note="the server drains", count=1)
+        told = await self.store.drain(name) if name else 0
         if not told:
             raise NotFound(
-                "worker.unknown",
-                f"No worker is called {name!r} here. `holdfast workers` shows those of this server; one that uses the "
-                "database directly is drained with SIGTERM.",
-                worker=name,
+                "worker.unknown", f"No worker is called {name!r} here. `holdfast workers` shows those that are.", worker=name
             )
-        return Done(note=f"{name or 'the server'} drains", count=told)
+        return Done(note=f"{name} drains", count=told)
 
     # -- the store ----------------------------------------------------------------------------------------------
 

@@ -68,6 +68,8 @@ class Worker:
         self.runner: Runner
         self.threads = ThreadPoolExecutor(limits.threads, thread_name_prefix="holdfast-step")
         self.on_lost_session: Callable[[], None] = lambda: None
+        self.on_drain: Callable[[], None] = lambda: None
+        """Called when somebody wants this process to take no more work and end; ``drain`` is what it then has to do."""
         self.router = Router(self)
         self.scheduler = Scheduler(self)
         self.loader = Loader(self)
@@ -96,6 +98,8 @@ class Worker:
         elif signal.kind == "ended":
             for id in signal.ids:
                 self.spawn(self.outcomes.fetch_outcome(id))
+        elif signal.kind == "drain":
+            self.on_drain()
         elif signal.kind == "lost":
             self.holdings.drop_all()
             self.on_lost_session()

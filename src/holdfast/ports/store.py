@@ -244,7 +244,7 @@ class AgentRow(msgspec.Struct):
 class Signal(msgspec.Struct):
     """News for a session. ``kind``: ``work`` (claim may find something), ``arrived`` (new messages for agents you hold),
     ``ended`` (ids of messages with your session as origin), ``mode`` (agents you hold changed mode), ``lost`` (your
-    session is dead: stop everything)."""
+    session is dead: stop everything), ``drain`` (take no more work, finish what you do, and end)."""
 
     kind: str
     addresses: tuple[str, ...] = ()
@@ -286,6 +286,10 @@ class Store(Protocol):
     async def leave(self, session: str, *, died: bool = False) -> None:
         """End a session; what it held is free for others at once. ``died``: its worker is gone without a word, so whoever
         takes an agent that it held is told (``Loaded.upset``)."""
+        ...
+
+    async def drain(self, name: str) -> int:
+        """Signal ``drain`` to the live sessions of the workers of this name, or to the session of this name; how many."""
         ...
 
     async def commit(self, session: str, commits: Sequence[Commit]) -> list[Receipt]:

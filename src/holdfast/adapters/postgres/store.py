@@ -111,6 +111,10 @@ class PostgresStore(Listings):
         who = f"{me.worker.name} {me.worker.host} {me.worker.pid}"
         await self._hot.value("SELECT end_session($1, $2)", me.id, who if died else None)
 
+    async def drain(self, name: str) -> int:
+        sql = "SELECT count(tell(s.id, 'drain', NULL)) FROM session s WHERE $1 IN (s.name, s.token)"
+        return int(await self._hot.value(sql, name))
+
     async def _over(self, me: Session) -> None:
         me.held.clear()
         for table in (self._sessions, self._writers, self._leases):

@@ -50,8 +50,6 @@ class RemoteStore:
         self._ended: set[str] = set()
         """Sessions that ended with their connection: what they committed last may or may not have happened."""
         self._line: Line | None = None
-        self.on_drain: Any = None
-        """Called when the server tells this worker to drain."""
 
     # -- life ---------------------------------------------------------------------------------------------------
 
@@ -76,9 +74,6 @@ class RemoteStore:
             notify(Signal("lost"))
 
     def _pushed(self, name: str, body: Raw) -> None:
-        if name == "drain" and self.on_drain is not None:
-            self.on_drain()
-            return
         session, _, kind = name.partition(" ")
         notify = self._notify.get(session)
         if kind == SIGNAL and notify is not None:
@@ -111,6 +106,9 @@ class RemoteStore:
     async def leave(self, session: str, *, died: bool = False) -> None:
         self._notify.pop(session, None)
         await self._ask("leave", session, died)
+
+    async def drain(self, name: str) -> int:
+        return await self._ask("drain", name)
 
     # -- commits ------------------------------------------------------------------------------------------------
 

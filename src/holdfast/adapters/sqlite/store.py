@@ -120,6 +120,12 @@ class SqliteStore(Listings):
     async def leave(self, session: str, *, died: bool = False) -> None:
         self.sessions.end(session, died=died)
 
+    async def drain(self, name: str) -> int:
+        found = [s for s in self.sessions.alive.values() if name in (s.worker.name, s.id)]
+        for session in found:
+            session.notify(Signal("drain"))
+        return len(found)
+
     # -- the write side -----------------------------------------------------------------------------------------
 
     async def commit(self, session: str, commits: Sequence[Commit]) -> list[Receipt]:

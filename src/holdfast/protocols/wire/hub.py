@@ -35,13 +35,6 @@ class Hub:
         """The remote sessions that are alive."""
         return [(session, worker) for session, (_, worker) in self._sessions.items()]
 
-    def drain(self, name: str) -> int:
-        """Tell the workers of this name (or session) to drain; how many there are."""
-        found = [peer for session, (peer, worker) in self._sessions.items() if name in (worker.name, session)]
-        for peer in found:
-            peer.push("drain", None)
-        return len(found)
-
     async def request(self, peer: Peer, name: str, body: Raw) -> Any:
         """One method of the port."""
         name = name.removeprefix(PREFIX)

@@ -227,3 +227,15 @@ class Leases(Contract):
             pen = await two.take(agent())
             assert (await c.store.load(pen.lease, 10)).upset is died
             await pen.release()
+
+    @scenario
+    async def test_workers_are_told_to_drain_by_name_or_session(self, c: Case) -> None:
+        store = await c.second()
+        one, two, other = await c.member("w", store=store), await c.member("w"), await c.member("other")
+        assert await c.store.drain("nobody") == 0
+        assert await c.store.drain("w") == 2
+        await one.hears("drain")
+        await two.hears("drain")
+        assert not other.heard("drain")
+        assert await c.store.drain(other.token) == 1
+        await other.hears("drain")
