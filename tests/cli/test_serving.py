@@ -120,6 +120,7 @@ def test_the_demo_ends_by_itself_and_everything_held(place: Place) -> None:
 def test_a_worker_over_postgres_is_drained_by_name(place: Place, postgres_url: str) -> None:
     store = f"{postgres_url}?schema=drained"
     worker = place.start("worker", str(place.file), "--store", store, "--name", "w7", log="w7.log")
-    until(lambda: place.run("drain", "w7", "--store", store).code == 0, "the worker was there to be told")
+    until(lambda: "w7" in place.run("workers", "--store", store).out, "the worker was listed")
+    assert place.run("drain", "w7", "--store", store).code == 0
     assert worker.wait(15) == 0
     place.run("drain", "w7", "--store", store).failed("worker.unknown")

@@ -10,7 +10,6 @@ import asyncio
 import logging
 import os
 import signal
-import socket
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
@@ -18,7 +17,6 @@ import msgspec
 
 from ..control.operations import Operations
 from ..control.schedules import schedule
-from ..control.views import WorkerView
 from ..domain.errors import HoldfastError, Rejected
 from ..domain.limits import Limits
 from ..gate import Gate
@@ -161,26 +159,6 @@ class Server:
         await self.store.close()
 
     # -- what the operations ask --------------------------------------------------------------------------------
-
-    def workers(self) -> list[WorkerView]:
-        """See ``Host``."""
-        session = self.engine.worker.session
-        serves = sorted(self.registry.latest)
-        found = [
-            WorkerView(name=self.name, session=session, host=socket.gethostname(), pid=os.getpid(), serves=serves, here=True)
-        ]
-        for session, worker in self.hub.workers() if self.hub else ():
-            found.append(
-                WorkerView(
-                    name=worker.name,
-                    session=session,
-                    host=worker.host,
-                    pid=worker.pid,
-                    serves=sorted(worker.serves),
-                    here=False,
-                )
-            )
-        return found
 
     def drain(self) -> None:
         """See ``Host``."""

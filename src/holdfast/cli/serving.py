@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .options import Format, Output, Url
+from .options import Format, Output, StoreUrl, Url
 
 if TYPE_CHECKING:
     from ..bootstrap.code import Change
@@ -91,8 +91,8 @@ def work(
     _serve(settings)
 
 
-def workers(output: Output = Format.table, url: Url = "") -> None:
-    """List the workers that the server knows of."""
+def workers(output: Output = Format.table, url: Url = "", store: StoreUrl = "") -> None:
+    """List the processes that run turns on this store."""
     from . import session
     from .output import show
 
@@ -104,7 +104,7 @@ def workers(output: Output = Format.table, url: Url = "") -> None:
         ("SERVES", lambda w: w.serves),
         ("SERVER", lambda w: w.here),
     ]
-    show(session.run(lambda c: c.workers(), url), columns, output)
+    show(session.run(lambda c: c.workers(), url, store), columns, output)
 
 
 def demo(

@@ -51,10 +51,6 @@ class Host(Protocol):
 
     name: str
 
-    def workers(self) -> list[WorkerView]:
-        """The workers that this process knows of, itself among them."""
-        ...
-
     def drain(self) -> None:
         """Let this process finish and end."""
         ...
@@ -463,8 +459,18 @@ class Operations:
         )
 
     async def workers(self) -> list[WorkerView]:
-        """List the workers that this server knows of."""
-        return self.host.workers() if self.host else []
+        """List the processes that run turns on this store."""
+        return [
+            WorkerView(
+                name=w.name,
+                session=session,
+                host=w.host,
+                pid=w.pid,
+                serves=sorted(w.serves),
+                here=session == self.worker.session,
+            )
+            for session, w in await self.store.workers()
+        ]
 
     async def drain(self, name: str = "") -> Done:
         """Let a worker (this server, if none is named) take no more work, finish what it does, and end."""

@@ -288,6 +288,10 @@ class Store(Protocol):
         takes an agent that it held is told (``Loaded.upset``)."""
         ...
 
+    async def workers(self) -> list[tuple[str, Worker]]:
+        """The live sessions that serve anything, each with what it told of itself, by name and age."""
+        ...
+
     async def drain(self, name: str) -> int:
         """Signal ``drain`` to the live sessions of the workers of this name, or to the session of this name; how many."""
         ...

@@ -111,6 +111,16 @@ class PostgresStore(Listings):
         who = f"{me.worker.name} {me.worker.host} {me.worker.pid}"
         await self._hot.value("SELECT end_session($1, $2)", me.id, who if died else None)
 
+    async def workers(self) -> list[tuple[str, Worker]]:
+        sql = """
+            SELECT token, name, serves::text, host, pid, extract(epoch FROM lease)::float8 FROM session
+            WHERE serves <> '{}' AND expires > clock_timestamp() ORDER BY name, id
+        """
+        return [
+            (token, Worker(name, msgspec.json.decode(serves, type=dict[str, tuple[str, ...]]), host, pid, lease))
+            for token, name, serves, host, pid, lease in await self._people.rows(sql)
+        ]
+
     async def drain(self, name: str) -> int:
         sql = "SELECT count(tell(s.id, 'drain', NULL)) FROM session s WHERE $1 IN (s.name, s.token)"
         return int(await self._hot.value(sql, name))

@@ -107,6 +107,9 @@ class RemoteStore:
         self._notify.pop(session, None)
         await self._ask("leave", session, died)
 
+    async def workers(self) -> list[tuple[str, Worker]]:
+        return await self._ask("workers")
+
     async def drain(self, name: str) -> int:
         return await self._ask("drain", name)
 

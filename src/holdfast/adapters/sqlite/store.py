@@ -120,6 +120,10 @@ class SqliteStore(Listings):
     async def leave(self, session: str, *, died: bool = False) -> None:
         self.sessions.end(session, died=died)
 
+    async def workers(self) -> list[tuple[str, Worker]]:
+        found = [(s.id, s.worker) for s in self.sessions.alive.values() if s.worker.serves]
+        return sorted(found, key=lambda pair: pair[1].name)
+
     async def drain(self, name: str) -> int:
         found = [s for s in self.sessions.alive.values() if name in (s.worker.name, s.id)]
         for session in found:

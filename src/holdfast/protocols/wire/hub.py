@@ -28,12 +28,8 @@ class Hub:
     def __init__(self, store: Store, spawn: Callable[[Coroutine[Any, Any, None]], None]) -> None:
         self._store = store
         self._spawn = spawn
-        self._sessions: dict[str, tuple[Peer, Worker]] = {}
+        self._sessions: dict[str, Peer] = {}
         self._committing: dict[str, set[asyncio.Task[Any]]] = {}
-
-    def workers(self) -> list[tuple[str, Worker]]:
-        """The remote sessions that are alive."""
-        return [(session, worker) for session, (_, worker) in self._sessions.items()]
 
     async def request(self, peer: Peer, name: str, body: Raw) -> Any:
         """One method of the port."""
@@ -72,14 +68,14 @@ class Hub:
         if peer.transport is None:
             await self._store.leave(session)
         else:
-            self._sessions[session] = (peer, worker)
+            self._sessions[session] = peer
         for signal in heard:
             notify(signal)
         return session
 
     def _own(self, peer: Peer, session: str, name: str) -> None:
         known = self._sessions.get(session)
-        if (known is None or known[0] is not peer) and name != "commit":
+        if known is not peer and name != "commit":
             raise Conflict("session.lost", "This worker's session is over; it must enlist again.", session=session)
 
     async def _commit(self, what: Method, args: list[Any]) -> Any:
@@ -114,7 +110,7 @@ class Hub:
 
     def gone(self, peer: Peer) -> None:
         """A connection is gone, and so are its sessions."""
-        for session in [s for s, (p, _) in self._sessions.items() if p is peer]:
+        for session in [s for s, p in self._sessions.items() if p is peer]:
             self._spawn(self._end(session))
 
     async def _end(self, session: str) -> None:

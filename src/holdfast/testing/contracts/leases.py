@@ -229,9 +229,19 @@ class Leases(Contract):
             await pen.release()
 
     @scenario
-    async def test_workers_are_told_to_drain_by_name_or_session(self, c: Case) -> None:
+    async def test_workers_are_listed_and_told_to_drain_by_name_or_session(self, c: Case) -> None:
         store = await c.second()
-        one, two, other = await c.member("w", store=store), await c.member("w"), await c.member("other")
+        one, two = await c.member("w", store=store), await c.member("w", desk="v2 v1")
+        other, sender = await c.member("other"), await c.client()
+        names = [(session, w.name, w.serves, w.lease_seconds) for session, w in await c.store.workers()]
+        assert sorted(names) == sorted(
+            [
+                (one.token, "w", {"counter": ("v1",)}, 60.0),
+                (two.token, "w", {"desk": ("v2", "v1")}, 60.0),
+                (other.token, "other", {"counter": ("v1",)}, 60.0),
+            ]
+        )
+        assert sender.token not in [session for session, *_ in names]
         assert await c.store.drain("nobody") == 0
         assert await c.store.drain("w") == 2
         await one.hears("drain")
