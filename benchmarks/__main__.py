@@ -1,4 +1,4 @@
-"""`python -m benchmarks heart [--store sqlite|postgres] [--peers] [--quick] [--json FILE]`"""
+"""`python -m benchmarks heart|tau ...`; `--help` tells the rest."""
 
 from __future__ import annotations
 
@@ -35,7 +35,18 @@ def main() -> None:
     heart.add_argument("--quick", action="store_true", help="smaller numbers, done within 50 s")
     heart.add_argument("--rest", type=float, default=None, metavar="SECONDS", help="how long agents rest before they wake")
     heart.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
+    tau = parts.add_parser("tau", help="recorded conversations of a support agent, under kill -9")
+    tau.add_argument("--conversations", type=Path, metavar="FILE", help="recorded conversations; tau-bench's by default")
+    tau.add_argument("--kill", type=int, default=0, metavar="N", help="kill -9 the server so often")
+    tau.add_argument("--limit", type=int, default=0, metavar="N", help="only so many conversations")
+    tau.add_argument("--seed", type=int, default=0, help="of the moments of the kills")
+    tau.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
     given = parser.parse_args()
+    if given.part == "tau":
+        from benchmarks.tau import run as recorded
+
+        _tell(recorded.run(given.conversations, given.kill, given.limit, given.seed), given.json)
+        return
 
     from benchmarks.heart.run import KEYS, run
 
@@ -47,6 +58,13 @@ def main() -> None:
     _print(found, KEYS)
     if given.json:
         given.json.write_text(json.dumps(found, indent=2) + "\n")
+
+
+def _tell(found: dict[str, Any], file: Path | None) -> None:
+    text = json.dumps(found, indent=2)
+    print(text)
+    if file:
+        file.write_text(text + "\n")
 
 
 def _print(found: dict[str, Any], keys: tuple[str, ...]) -> None:

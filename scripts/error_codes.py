@@ -65,7 +65,7 @@ def _trees() -> Iterator[tuple[Path, ast.Module]]:
 def _codes_at(node: ast.AST, classes: set[str]) -> Iterator[ast.Constant]:
     if isinstance(node, ast.Call):
         name = _last_name(node.func)
-        if name in classes and node.args:
+        if (name in classes or name == "__init__") and node.args:
             yield from _literals(node.args[0])
         if name == "Failure" and len(node.args) > 1:
             yield from _literals(node.args[1])

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from .bootstrap.runtime import Runtime
+from .domain.conversation import Settings
 from .domain.errors import (
     Conflict,
     HoldfastError,
@@ -23,6 +24,7 @@ from .domain.retry import Retry
 from .protocols.wire.channel import connect
 from .sdk.agent import Agent, Handle, Handler
 from .sdk.client import Client
+from .tools import Tool, ToolFailed, tool
 from .turn.context import Context, SyncContext, group
 from .turn.definition import Target
 from .turn.run import NOT_DONE, STEP_KEY
@@ -51,13 +53,17 @@ __all__ = [
     "Rejected",
     "Retry",
     "Runtime",
+    "Settings",
     "StepFailed",
     "StepTimeout",
     "SyncContext",
     "Target",
+    "Tool",
+    "ToolFailed",
     "TurnFailed",
     "Unavailable",
     "connect",
     "group",
     "step_key",
+    "tool",
 ]

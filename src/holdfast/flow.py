@@ -82,7 +82,7 @@ class Flow:
             self.worker.spawn(self.worker.holdings.let_go(active))
             return None
         try:
-            spec = definition.handler(item.message.name)
+            spec = self.registry.handler(definition, item.message.name)
         except NotFound as error:
             return self._refuse(active, item, error)
         turn = Turn(self.worker, active, item, definition, spec, self.gate)
@@ -94,7 +94,8 @@ class Flow:
         item = parked.item
         definition = self.registry.find(active.address.split("/", 2)[1], item.version)
         assert definition is not None, "the worker asks `serves` first"
-        turn = Turn(self.worker, active, item, definition, definition.handler(item.message.name), self.gate)
+        spec = self.registry.handler(definition, item.message.name)
+        turn = Turn(self.worker, active, item, definition, spec, self.gate)
         turn.adopt(parked, Replay.of(parked.entries))
         self._launch(turn)
         return turn
@@ -164,7 +165,7 @@ class Flow:
     def shared(self, address: str, handler: str) -> bool:
         """Whether a handler may run beside an exclusive turn."""
         definition = self.registry.find(address.split("/", 2)[1])
-        spec = definition.handlers.get(handler) if definition else None
+        spec = self.registry.common.get(handler) or (definition.handlers.get(handler) if definition else None)
         return spec is not None and spec.shared
 
     def serves(self, address: str, version: str) -> bool:

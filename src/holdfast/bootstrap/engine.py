@@ -16,6 +16,7 @@ from ..gate import AllowAll, Gate
 from ..journal.codec import Seal
 from ..mailbox.watchdog import Watchdog
 from ..mailbox.worker import Worker
+from ..models.gateway import Gateway
 from ..ports import store as ports
 from ..ports.clock import Clock, Random
 from ..turn import branches
@@ -43,6 +44,7 @@ class Engine:
         clock: Clock | None = None,
         random: Random | None = None,
         lease_seconds: float = 10.0,
+        models: Gateway | None = None,
     ) -> None:
         self.store = store
         self.registry = registry
@@ -52,9 +54,16 @@ class Engine:
         self.worker.lease_seconds = lease_seconds
         self.flow = Flow(self.worker, registry, gate or AllowAll())
         self.worker.on_lost_session = self._lost
+        if models is not None:
+            self.use_models(models)
         self._watchdog = Watchdog(self.worker)
         self._beating: asyncio.Task[None] | None = None
         self._tries = 0
+
+    def use_models(self, models: Gateway) -> None:
+        """Ask models there from now on."""
+        self.worker.models = models
+        models.recovered = lambda target: self.worker.usher.recovered()
 
     async def start(self) -> None:
         """Enlist, take up what waits, and begin to work."""
@@ -65,6 +74,7 @@ class Engine:
         self._beating = asyncio.Task(self._beat(), loop=self.worker.loop)
         self._watchdog.start()
         self.worker.claims.claim_soon()
+        self.worker.usher.start()
 
     async def _enlist(self) -> None:
         serves = self.registry.serves()
@@ -119,3 +129,5 @@ class Engine:
                 await self.store.leave(self.worker.session)
         except HoldfastError as error:
             log.debug("could not leave: %s", error)
+        if self.worker.models is not None:
+            await self.worker.models.close()

@@ -38,7 +38,7 @@ class Loaded:
     def defines(self, agent: Agent) -> bool:
         """Whether the agent is written in the entry module itself, not imported into it."""
         entry = f"{self._prefix}.{self.snapshot.entry}"
-        return any(spec.fn.__module__ == entry for spec in agent.definition.handlers.values())
+        return agent.module == entry or any(s.fn.__module__ == entry for s in agent.definition.handlers.values())
 
     def unload(self) -> None:
         """Let go of the modules; what still runs of them goes on."""

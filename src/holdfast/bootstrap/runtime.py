@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
+from ..control.built_in import ASK, ASK_SPEC, BUILT_IN
 from ..control.operations import Operations
-from ..control.schedules import schedule
 from ..domain.limits import Limits
 from ..gate import Gate
 from ..journal.codec import Seal
+from ..models.routes import Models
 from ..ports.store import Definition as Published
 from ..sdk.agent import Agent
 from ..sdk.client import Client
 from ..turn.definition import Definition, Registry
 from .engine import Engine
+from .models import discover, make_gateway
 from .stores import make_store
 
 
@@ -32,6 +34,7 @@ class Runtime(Client):
         seal: encrypts bodies at rest.
         name: shown as the owner of what this worker runs.
         lease_seconds: how long this worker may be silent before others take over.
+        models: targets and routes, or a file with them; by default what the environment offers, if an agent needs it.
     """
 
     def __init__(
@@ -44,6 +47,7 @@ class Runtime(Client):
         seal: Seal | None = None,
         name: str = "embedded",
         lease_seconds: float = 10.0,
+        models: Models | str | None = None,
     ) -> None:
         super().__init__(_Local(self))
         self.registry = Registry()
@@ -51,10 +55,14 @@ class Runtime(Client):
             agent.seal_version()
             self.registry.add(agent.definition)
         if agents:
-            schedule.seal_version()
-            self.registry.add(schedule.definition)
+            self.registry.common[ASK] = ASK_SPEC
+            for built_in in BUILT_IN:
+                built_in.seal_version()
+                self.registry.add(built_in.definition)
         self.limits = limits or Limits()
         self.store = make_store(store, self.limits)
+        self._models = models
+        self._thinks = any(agent.mind is not None for agent in agents)
         self._engine_options: dict[str, Any] = {
             "gate": gate,
             "seal": seal,
@@ -74,6 +82,10 @@ class Runtime(Client):
         await self.store.open()
         try:
             self.engine = Engine(self.store, self.registry, limits=self.limits, **self._engine_options)
+            if self._models is not None or self._thinks:
+                given = self._models
+                found = given if isinstance(given, Models) else await discover(given or "")
+                self.engine.use_models(make_gateway(found))
             self.operations = Operations(self.store, self.engine.worker, self.engine.flow, self.registry)
             await self.publish_definitions(list(self.registry.latest.values()))
             await self.engine.start()

@@ -11,12 +11,12 @@ import logging
 import os
 import signal
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from ..control.built_in import ASK, ASK_SPEC, BUILT_IN
 from ..control.operations import Operations
-from ..control.schedules import schedule
 from ..domain.errors import HoldfastError, Rejected
 from ..domain.limits import Limits
 from ..gate import Gate
@@ -27,7 +27,11 @@ from ..protocols.wire.hub import Hub
 from ..protocols.wire.service import WireService
 from .code import Change, Code, Versions
 from .engine import Engine
+from .models import discover, make_gateway
 from .stores import make_store
+
+if TYPE_CHECKING:
+    from ..protocols.http.server import HttpServer
 
 log = logging.getLogger("holdfast")
 
@@ -48,6 +52,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         only_version: load this version from the store's archive instead of files.
         grace_seconds: how long steps in flight may take when it stops.
         lease_seconds: how long it may be silent before others take over.
+        models: a file with targets and routes; what the environment offers without one.
+        http: the port of the endpoints for models, 0 for any free one; None for none.
     """
 
     places: tuple[str, ...] = ()
@@ -60,6 +66,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     grace_seconds: float = 10.0
     lease_seconds: float = 10.0
     limits: Limits = Limits()
+    models: str = ""
+    http: int | None = None
 
 
 class Server:
@@ -88,6 +96,7 @@ class Server:
         self._beside: list[asyncio.Task[None]] = []
         self.listener: Listener | None = None
         self.hub: Hub | None = None
+        self.http: HttpServer | None = None
 
     # -- life ---------------------------------------------------------------------------------------------------
 
@@ -108,6 +117,7 @@ class Server:
                 **self._guards,
             )
             worker = self.engine.worker
+            self.engine.use_models(make_gateway(await discover(self.settings.models)))
             self.operations = Operations(self.store, worker, self.engine.flow, self.registry, self)
             await self._load()
             await self.engine.start()
@@ -123,13 +133,16 @@ class Server:
 
     async def _load(self) -> None:
         settings = self.settings
-        schedule.seal_version()
+        self.registry.common[ASK] = ASK_SPEC
+        for built_in in BUILT_IN:
+            built_in.seal_version()
         if settings.only_version:
             await self.code.load_published(settings.only_version)
             return
         if settings.listen is None and not settings.places:
             await self.code.load_published()
-        self.registry.add(schedule.definition)
+        for built_in in BUILT_IN:
+            self.registry.add(built_in.definition)
         await self.code.publish()
         for name, version in await self.code.load_needed():
             log.info("loaded version %s of %s for turns in flight", version, name)
@@ -144,6 +157,14 @@ class Server:
         hello = Hello(__version__, self.name, os.getpid())
         self.listener = Listener(self.settings.listen, WireService(self.operations, self.hub), hello)
         await self.listener.start()
+        if self.settings.http is not None:
+            from ..protocols.http.models import ModelEndpoints
+            from ..protocols.http.server import HttpServer
+            from ..protocols.http.tokens import Tokens
+
+            endpoints = ModelEndpoints(self.engine.flow, Tokens(self.store, self.engine.worker))
+            self.http = HttpServer(endpoints, self.settings.listen.host or "127.0.0.1", self.settings.http)
+            await self.http.start()
 
     async def stop(self) -> None:
         """Drain: nothing new, steps in flight finish, everything is written, every agent is given back."""
@@ -152,6 +173,8 @@ class Server:
             task.cancel()
         if self.listener is not None:
             self.listener.stop_accepting()
+        if self.http is not None:
+            await self.http.stop()
         await self.engine.stop(self.settings.grace_seconds)
         if self.listener is not None:
             await asyncio.sleep(0)
@@ -266,5 +289,9 @@ async def serve(
 def places(named: Sequence[str]) -> tuple[str, ...]:
     """Files or modules a person named, each once. Raises ``Rejected(agents.none_named)`` for none."""
     if not named:
-        raise Rejected("agents.none_named", "Name the file with your agents: holdfast up my_agents.py.")
+        raise Rejected(
+            "agents.none_named",
+            "Name the file with your agents: holdfast up my_agents.py; or a models file, to serve models alone: "
+            "holdfast up --models models.yaml.",
+        )
     return tuple(dict.fromkeys(named))

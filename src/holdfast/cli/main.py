@@ -8,7 +8,7 @@ import sys
 import typer
 
 from ..domain.errors import HoldfastError
-from . import errors, keeping, looking, schedules, serving, steering, talking
+from . import errors, keeping, looking, models, money, schedules, serving, steering, talking
 
 app = typer.Typer(
     name="holdfast",
@@ -18,7 +18,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for room in (serving, talking, looking, steering, schedules, keeping):
+for room in (serving, talking, models, money, looking, steering, schedules, keeping):
     room.register(app)
 
 

@@ -15,6 +15,15 @@ if TYPE_CHECKING:
 
 Files = Annotated[list[str] | None, typer.Argument(help="Files or modules with agents.", metavar="FILE...")]
 Grace = Annotated[str, typer.Option("--grace", help="How long steps in flight may take when it stops.")]
+ModelsFile = Annotated[
+    str,
+    typer.Option(
+        "--models",
+        envvar="HOLDFAST_MODELS",
+        help="File with model targets and routes; else the environment's.",
+        show_default=False,
+    ),
+]
 Name = Annotated[str, typer.Option("--name", help="Shown as the owner of what it runs.")]
 Lease = Annotated[str, typer.Option("--lease", help="How long it may be silent before others take over.")]
 
@@ -38,6 +47,8 @@ def up(
     grace: Grace = "10s",
     name: Name = "server",
     lease: Lease = "10s",
+    models: ModelsFile = "",
+    http: Annotated[int, typer.Option("--http", help="Port of the model endpoints; -1 for none.", min=-1, max=65535)] = 7434,
 ) -> None:
     """Serve the agents in files: server, worker and store in one process."""
     from ..bootstrap.server import Settings, places
@@ -45,10 +56,12 @@ def up(
     from .durations import seconds
 
     settings = Settings(
-        places=places(files or ()),
+        places=places(files or ()) if files or not models else (),
         store=store,
         listen=Endpoint("", 0, _absolute(unix)) if unix else Endpoint(host, port),
         reload=reload,
+        models=models,
+        http=None if http < 0 else http,
         retain_seconds=seconds(retain),
         grace_seconds=seconds(grace),
         lease_seconds=seconds(lease),
@@ -66,6 +79,7 @@ def work(
     grace: Grace = "10s",
     name: Name = "worker",
     lease: Lease = "10s",
+    models: ModelsFile = "",
 ) -> None:
     """Run turns of a store in another process; without files, the newest published code."""
     from ..bootstrap.server import Settings
@@ -84,6 +98,7 @@ def work(
         store=store,
         listen=None,
         only_version=only_version,
+        models=models,
         grace_seconds=seconds(grace),
         lease_seconds=seconds(lease),
         name=name,
@@ -134,6 +149,8 @@ def _serve(settings: Settings) -> None:
         say(f"holdfast serves {names}")
         say(f"  at     {server.listener.at.url}")
         say(f"  store  {settings.store}")
+        if server.http is not None:
+            say(f"  models {_models(server)} at {server.http.url}/v1")
         say("  stop   Ctrl-C (twice: at once)")
 
     def stopping() -> None:
@@ -145,6 +162,12 @@ def _serve(settings: Settings) -> None:
         asyncio.run(serve(settings, ready=ready, told=_told, stopping=stopping))
         return
     uvloop.run(serve(settings, ready=ready, told=_told, stopping=stopping))
+
+
+def _models(server: Server) -> str:
+    gateway = server.engine.worker.models
+    names = sorted(gateway.directory.routes)[:6] if gateway is not None else []
+    return ", ".join(n for n in names if "/" not in n) or "none (set a vendor's key, or --models FILE)"
 
 
 def _told(change: Change) -> None:

@@ -27,6 +27,7 @@ from ..mailbox.worker import Worker
 from ..ports.store import Commit, Send, Store
 from ..turn.definition import HandlerSpec, Registry
 from . import adopting, occurrences, reading, schedules
+from .gateway import GatewayOperations
 from .occurrences import Rule
 from .views import (
     AgentView,
@@ -56,7 +57,7 @@ class Host(Protocol):
         ...
 
 
-class Operations:
+class Operations(GatewayOperations):
     """See the module. ``worker`` is this process's; it need not serve any definition itself."""
 
     def __init__(self, store: Store, worker: Worker, flow: Flow, registry: Registry, host: Host | None = None) -> None:

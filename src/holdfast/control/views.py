@@ -181,3 +181,88 @@ class ServerView(View):
     serves: list[str]
     warm: int
     in_memory: int
+
+
+class ModelView(View):
+    """A target of a route, and how it is. ``key`` says where its secret is read from."""
+
+    route: str
+    target: str
+    vendor: str
+    model: str
+    state: str
+    why: str
+    free_in_seconds: float
+    first_ms: int
+    error_share: float
+    key: str
+
+
+class TokenView(View):
+    """A token: which agent it stands for. ``created`` in milliseconds."""
+
+    id: str
+    agent: str
+    note: str
+    created: int
+    labels: dict[str, str]
+
+
+class NewToken(View):
+    """A token just made; ``secret`` is shown this once."""
+
+    id: str
+    agent: str
+    secret: str
+
+
+class Piece(View):
+    """Something that an agent says or does right now. ``kind``: listening, text, thinking, call (a part begins; ``name`` of
+    the tool), grew (``text`` more of the part), ended, restart (the answer begins anew), tool (``text`` its arguments),
+    tool_done, tool_failed, told."""
+
+    kind: str
+    trace: str = ""
+    path: str = ""
+    index: int = 0
+    name: str = ""
+    text: str = ""
+
+
+class BudgetView(View):
+    """A limit, and what is spent and held of it in the window that is open now (of those per turn: the latest)."""
+
+    name: str
+    scope: str
+    per: str
+    limit_usd: float | None
+    limit_tokens: int | None
+    limit_calls: int | None
+    spent_usd: float
+    spent_tokens: int
+    spent_calls: int
+    held_usd: float
+    zone: str
+    note: str
+
+
+class CostView(View):
+    """What was spent under these ``keys``, in the order in which they were asked for."""
+
+    keys: list[str]
+    usd: float
+    calls: int
+    input: int
+    cached: int
+    output: int
+    reasoning: int
+    seconds: float
+
+
+class ForecastView(View):
+    """What a month will cost if it goes on like the last seven days."""
+
+    month: str
+    spent_usd: float
+    daily_usd: float
+    forecast_usd: float

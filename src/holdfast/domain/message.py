@@ -63,6 +63,8 @@ class Message(msgspec.Struct, array_like=True):
         origin: the worker session where somebody waits for the outcome; ``""`` if nobody does.
         due: earliest delivery; 0 for now.
         priority: higher first; -100 to 100.
+        chain: the agents that delegated the work here, outermost first.
+        tags: what its costs are told apart by (team, customer, ...); handed on with every message that it causes.
     """
 
     to: str
@@ -81,6 +83,8 @@ class Message(msgspec.Struct, array_like=True):
     priority: int = 0
     created: Millis = 0
     deadline: Millis = 0
+    chain: tuple[str, ...] = ()
+    tags: dict[str, str] = {}
 
     @property
     def one_way(self) -> bool:

@@ -172,7 +172,7 @@ class Replay:
 def _stays(step: Recorded) -> bool:
     if step.result is not None:
         return step.result.failure is None
-    return step.intent is not None and step.intent.verb == "run"
+    return step.intent is not None and step.intent.verb in ("run", "tool")
 
 
 def _where() -> str:

@@ -3,7 +3,8 @@
     router      what arrives goes where it belongs        scheduler   who runs now, who waits, who lingers
     loader      from rows to an agent in memory           holdings    taking agents and letting them go
     claims      work that nobody holds, what is due       outcomes    who waits here for the end of a turn
-    committer   many agents' commits in one transaction
+    committer   many agents' commits in one transaction   feed      what happens inside turns, for who looks
+    usher       turns that wait for a model vendor come back  budgets   what this worker may spend
 
 Nothing here runs per waiting agent: agents that wait are rows, one timer stands for the earliest of all due times, and news
 arrives with the receipts of commits or as signals of the store.
@@ -21,16 +22,20 @@ from ..domain.errors import Conflict, HoldfastError, Unavailable
 from ..domain.limits import Limits
 from ..domain.message import Status
 from ..journal.codec import Seal
+from ..models.gateway import Gateway
 from ..ports.clock import Clock, Random
 from ..ports.store import Signal, Store
 from .active import Active, Item, Parked, Running
+from .budgets import Budgets
 from .claims import Claims
 from .committer import Committer
+from .feed import Feed
 from .holdings import Holdings
 from .loader import Loader
 from .outcomes import Outcomes
 from .router import Router
 from .scheduler import Scheduler
+from .usher import Usher
 
 log = logging.getLogger("holdfast")
 
@@ -76,6 +81,11 @@ class Worker:
         self.holdings = Holdings(self)
         self.claims = Claims(self)
         self.outcomes = Outcomes(self)
+        self.feed = Feed()
+        self.usher = Usher(self)
+        self.budgets = Budgets(self)
+        self.models: Gateway | None = None
+        """Where models are asked; None if this worker has none."""
         self.committer = Committer(store, clock, self.router.on_receipt)
         self.committer.lost = self.holdings.lost
         self.committer.asking = self.holdings.asking

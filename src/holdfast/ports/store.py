@@ -2,7 +2,8 @@
 
 Everything that changes goes through ``commit``; everything a worker may do, it may do because of a ``Lease``. Adapters
 know nothing of handlers, retries or payloads: bodies are opaque bytes to them, and the columns beside a body are all
-they may look at. One public contract suite (``holdfast.testing.contracts``) runs against every adapter.
+they may look at. One public contract suite (``holdfast.testing.contracts``) runs against every adapter. The part of the
+port that is about money is in ``ledger``.
 
 Guarantees every adapter gives:
 
@@ -31,6 +32,7 @@ import msgspec
 
 from ..domain.errors import HoldfastError
 from ..domain.message import Message
+from .ledger import Charge, Ledger, UsageRow
 
 
 class Worker(msgspec.Struct, frozen=True):
@@ -139,9 +141,10 @@ class EntryRow(msgspec.Struct, gc=False):
 
 
 class Commit(msgspec.Struct):
-    """One atomic change. With a lease: the agent's own; without: only ``sends``, ``marks``, ``consumed`` and ``mode``
-    by an operator. ``mode`` is (address, mode, reason): ``active``, ``paused`` (not claimed, not granted) or ``retired``
-    (also takes no messages but replies and answers). ``unwaits`` come after ``waits``: one that is in both is gone."""
+    """One atomic change. With a lease: the agent's own; without: only ``sends``, ``marks``, ``consumed``, ``mode``,
+    ``usage`` and ``charges`` by an operator. ``mode`` is (address, mode, reason): ``active``, ``paused`` (not claimed, not
+    granted) or ``retired`` (also takes no messages but replies and answers). ``unwaits`` come after ``waits``: one that is
+    in both is gone."""
 
     lease: Lease | None = None
     entries: list[EntryRow] = []
@@ -155,6 +158,10 @@ class Commit(msgspec.Struct):
     mode: tuple[str, str, str] | None = None
     wipe: bool = False
     """The agent retires: its state, subscriptions and buffered events go; its journal stays."""
+    usage: list[UsageRow] = []
+    charges: list[Charge] = []
+    """What was spent of budgets: taken off what the committing session holds of them. Without a session that lives, it is
+    spent by nobody in particular."""
 
 
 class Arrival(msgspec.Struct, gc=False):
@@ -224,7 +231,7 @@ class Definition(msgspec.Struct):
     handlers: dict[str, Any]
     published: int = 0
     source: str = ""
-    """Key of the code archive it can be loaded from, ``""`` for none."""
+    """Key of the artifact with the code it can be loaded from, ``""`` for none."""
 
 
 class AgentRow(msgspec.Struct):
@@ -254,10 +261,11 @@ class Signal(msgspec.Struct):
 Notify = Callable[[Signal], None]
 
 
-class Store(Protocol):
-    """See the module for the guarantees. All methods raise ``Unavailable(store.unreachable)`` when the store does not
-    answer; after that the outcome of a ``commit`` is unknown, and calling again with the same commits is safe.
-    ``serve``, ``lease`` and ``claim`` raise ``Conflict(session.lost)`` for a session that is over."""
+class Store(Ledger, Protocol):
+    """See the module for the guarantees, and ``Ledger`` for usage, budgets and costs. All methods raise
+    ``Unavailable(store.unreachable)`` when the store does not answer; after that the outcome of a ``commit`` is unknown, and
+    calling again with the same commits is safe. ``serve``, ``lease`` and ``claim`` raise ``Conflict(session.lost)`` for a
+    session that is over."""
 
     url: str
 
@@ -360,15 +368,21 @@ class Store(Protocol):
         ...
 
     async def publish(self, definitions: Sequence[Definition], archives: dict[str, bytes]) -> None:
-        """Make definitions known, and keep their code archives (content-addressed, kept once)."""
+        """Make definitions known, and keep their code archives (as ``keep`` does)."""
         ...
 
     async def definitions(self) -> list[Definition]:
         """All published definitions, newest first."""
         ...
 
-    async def archive(self, key: str) -> bytes | None:
-        """A code archive."""
+    async def keep(self, artifacts: dict[str, bytes]) -> None:
+        """Keep blobs (code, images, files) under keys that say what is in them: the SHA-256 of the content in hex, or of
+        what it was made from. What has a key already is not written again, so that this may be repeated; the store does not
+        hash what it is given."""
+        ...
+
+    async def artifact(self, key: str) -> bytes | None:
+        """A blob by its key."""
         ...
 
     async def versions_in_use(self) -> list[tuple[str, str, int]]:
@@ -385,7 +399,9 @@ class Store(Protocol):
 
     async def compact(self, before: int, limit: int) -> int:
         """Forget ended turns that ended before ``before`` (milliseconds): their messages, and their journal entries as far
-        as no open turn is older. The chain's last hash before the cut is kept. Returns the rows removed."""
+        as no open turn is older. The chain's last hash before the cut is kept. Forgets windows of budgets, too: those that
+        nobody has charged or taken from since an hour before then, and of which no live session holds anything, but none of
+        a budget ``per`` ever. Usage is never removed: it is small, and it is the bill. Returns how much was removed."""
         ...
 
     async def backup(self, target: str) -> None:

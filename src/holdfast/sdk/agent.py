@@ -12,14 +12,18 @@ from __future__ import annotations
 import functools
 import hashlib
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
 from ..domain.address import DEFAULT_TENANT, Address, make
+from ..domain.conversation import Settings
 from ..domain.errors import NotFound, Rejected
 from ..domain.retry import ONCE, Retry
+from ..thinking import Mind
+from ..tools import Tool
 from ..turn.context import Context, Duration, Event, SyncContext, ms_of
 from ..turn.definition import Definition, HandlerSpec, Target
+from .thinking_agent import agent_as_tool, fingerprint_of, handlers_of, handoff_to
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -76,14 +80,67 @@ class Handle:
 class Agent:
     """A kind of agent.
 
+    With a ``model`` it is a thinking agent: it has the handlers ``chat``, ``conversation`` and ``forget``, and may have
+    others beside them.
+
     Args:
         name: letters, digits, ``_``, ``.``, ``-``; the first part of the addresses of its instances.
+        model: the route that it asks; see ``holdfast models``.
+        instructions: what the model is told first; text, or a function of the context.
+        tools: functions, ``Tool``s, other agents' ``as_tool()``.
+        handoffs: agents to which it may give the conversation over.
+        output: the type of its answers (pydantic model, dataclass, struct) or a JSON schema; text by default.
+        settings: temperature, max_tokens and so on.
+        rounds: how often at most it may ask its model in one turn.
+        memory_tokens: about how much of the conversation the model sees; what is older is summed up.
+        remember: False forgets everything with each turn.
+        timeout: bound of a whole turn.
+        description: one line on what it is for; the first line of its module's docstring by default.
+        labels: what its costs are told apart by (``{"team": "search"}``); budgets can name them too.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(
+        self,
+        name: str,
+        *,
+        model: str = "",
+        instructions: str | Callable[..., Any] = "",
+        tools: Sequence[Any] = (),
+        handoffs: Sequence[Agent] = (),
+        output: Any = None,
+        settings: Settings | None = None,
+        rounds: int = 50,
+        memory_tokens: int = 60_000,
+        remember: bool = True,
+        timeout: Duration = 0,
+        description: str = "",
+        labels: dict[str, str] | None = None,
+    ) -> None:
         make(name, "check")
         self.name = name
-        self.definition = Definition(name, doc=_doc_of_caller())
+        self.module, doc = _caller()
+        self.definition = Definition(name, doc=description or doc)
+        self.definition.labels = labels or {}
+        self.mind: Mind | None = None
+        if model:
+            self.mind = Mind(
+                model,
+                instructions=instructions,
+                tools=[*tools, *(handoff_to(other.name, other.definition.doc) for other in handoffs)],
+                output=output,
+                settings=settings,
+                rounds=rounds,
+                memory_tokens=memory_tokens,
+                remember=remember,
+            )
+            for spec in handlers_of(self.mind, ms_of(timeout) / 1000):
+                self.definition.handlers[spec.name] = spec
+        elif instructions or tools or handoffs or output is not None:
+            raise Rejected("agent.no_model", f"Agent {name!r} has instructions or tools, but no model=. Name a route.")
+
+    def as_tool(self, *, name: str = "", description: str = "", key: str = "") -> Tool:
+        """This agent as a tool of another one; ``key`` names the instance, by default that of the asker."""
+        return agent_as_tool(self.name, self.definition.doc, name=name, description=description, key=key)
 
     def __getitem__(self, key: str) -> Handle:
         return Handle(make(self.name, key), self.definition)
@@ -139,13 +196,15 @@ class Agent:
     def seal_version(self) -> str:
         """Give the definition its version, the content hash of its code, unless a loader gave it one already."""
         if not self.definition.version:
+            if self.mind is not None:
+                self.definition.fingerprint = fingerprint_of(self.mind)
             self.definition.version = content_hash(self.definition)
         return self.definition.version
 
 
 def content_hash(definition: Definition) -> str:
     """A short hash over the handlers' source (or byte code where there is no source)."""
-    digest = hashlib.sha256(definition.name.encode())
+    digest = hashlib.sha256(f"{definition.name}\0{definition.fingerprint}".encode())
     for name in sorted(definition.handlers):
         fn = definition.handlers[name].fn
         try:
@@ -157,8 +216,10 @@ def content_hash(definition: Definition) -> str:
     return digest.hexdigest()[:12]
 
 
-def _doc_of_caller() -> str:
+def _caller() -> tuple[str, str]:
+    """The module that makes an agent: its name, and the first line of its docstring."""
     frame = inspect.currentframe()
-    while frame is not None and frame.f_globals.get("__name__", "").startswith("holdfast"):
+    while frame is not None and frame.f_globals.get("__name__", "").startswith("holdfast."):
         frame = frame.f_back
-    return str((frame.f_globals.get("__doc__") if frame else "") or "").strip().partition("\n")[0]
+    found = frame.f_globals if frame else {}
+    return str(found.get("__name__", "")), str(found.get("__doc__") or "").strip().partition("\n")[0]

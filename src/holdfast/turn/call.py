@@ -15,6 +15,8 @@ from .turn import Turn
 
 T = TypeVar("T")
 
+_CHAIN = 16
+
 
 async def call(
     turn: Turn,
@@ -94,7 +96,15 @@ def _message(turn: Turn, to: str, name: str, payload: bytes, path: str) -> Messa
         trace=turn.item.message.trace,
         labels=tuple(sorted(labels)),
         created=turn.clock.now_ms(),
+        chain=_chain(turn),
+        tags=turn.item.message.tags,
     )
+
+
+def _chain(turn: Turn) -> tuple[str, ...]:
+    """Who delegated, each once: agents that send each other messages for ever make no longer chain."""
+    before, me = turn.item.message.chain, turn.active.address
+    return before if me in before or len(before) >= _CHAIN else (*before, me)
 
 
 def post(turn: Turn, message: Message) -> None:

@@ -9,13 +9,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, ParamSpec, TypeVar, TypeVarTuple, overload
 
 from ..domain.address import GROUP, TOPIC, Address, address, key_of, name_of, short
+from ..domain.conversation import Answer, Prompt, Said, Settings, Text
 from ..domain.errors import Rejected
 from ..domain.message import Kind
 from ..domain.retry import Retry
 from ..domain.topics import check_topic
 from ..journal.codec import ANY, Shape, encode
+from ..models.job import Job
 from . import call as calls
 from . import concurrency, lifecycle
+from . import model as models
 from . import run as runs
 from . import state as states
 from . import wait as waits
@@ -315,6 +318,36 @@ class Context:
     def compensate(self, fn: Callable[..., Any], *args: Any) -> None:
         """If this turn fails or is cancelled later on, run ``fn(*args)`` as a step; the last registered runs first."""
         self._turn.undo.append(lambda: self.run(fn, *args, retry=Retry(attempts=5)))
+
+    # -- models -------------------------------------------------------------------------------------------------
+
+    async def model(self, prompt: str | Prompt, *, model: str = "", max_tokens: int = 0) -> Answer:
+        """Ask a language model; one step, whichever vendors the gateway had to ask. If none answers, the turn leaves memory
+        and comes back when one does.
+
+        Args:
+            prompt: a question, or a whole ``Prompt`` with messages, tools and settings.
+            model: the route, if the prompt does not name it.
+            max_tokens: most tokens of the answer.
+
+        Raises:
+            HoldfastError: ``model.*`` if the request itself is at fault, ``budget.*`` if it may not be paid for.
+        """
+        if isinstance(prompt, str):
+            settings = Settings(max_tokens=max_tokens)
+            prompt = Prompt(model, [Said("user", [Text(prompt)])], settings=settings)
+        return (await models.ask_model(self._turn, Job(model or prompt.model, prompt=prompt))).answer
+
+    def tell(self, what: Any) -> None:
+        """Tell whoever looks at this agent right now; nothing of it is kept. Silent while the turn replays."""
+        if not self.replaying:
+            turn = self._turn
+            turn.worker.feed.tell(turn.active.address, turn.item.message.trace, "", what)
+
+    @property
+    def turn(self) -> Turn:
+        """The turn behind this context, for verbs of one's own (``holdfast.thinking`` has some)."""
+        return self._turn
 
     def agent(self, text: str) -> Address:
         """Parse an address such as ``desk/42``."""

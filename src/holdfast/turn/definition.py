@@ -116,7 +116,7 @@ class HandlerSpec:
 class Definition:
     """A kind of agent: a name, a version (the content hash of its code) and handlers."""
 
-    __slots__ = ("doc", "handlers", "name", "source", "version")
+    __slots__ = ("doc", "fingerprint", "handlers", "labels", "name", "source", "version")
 
     def __init__(self, name: str, version: str = "", doc: str = "") -> None:
         self.name = name
@@ -124,6 +124,10 @@ class Definition:
         self.doc = doc
         self.handlers: dict[str, HandlerSpec] = {}
         self.source = ""
+        self.labels: dict[str, str] = {}
+        """What the costs of its instances are told apart by, unless a message says otherwise."""
+        self.fingerprint = ""
+        """What besides the handlers' code makes a definition what it is: instructions, tools, model."""
 
     def handler(self, name: str) -> HandlerSpec:
         """A handler by name; raises ``NotFound(handler.unknown)`` with the names there are."""
@@ -189,6 +193,8 @@ class Registry:
     def __init__(self) -> None:
         self.latest: dict[str, Definition] = {}
         self.versions: dict[tuple[str, str], Definition] = {}
+        self.common: dict[str, HandlerSpec] = {}
+        """Handlers that every definition has."""
 
     def add(self, definition: Definition, *, latest: bool = True) -> None:
         """Make a definition runnable; ``latest`` says that new turns begin on it."""
@@ -203,6 +209,10 @@ class Registry:
     def find(self, name: str, version: str = "") -> Definition | None:
         """A definition, the newest if no version is given."""
         return self.versions.get((name, version)) if version else self.latest.get(name)
+
+    def handler(self, definition: Definition, name: str) -> HandlerSpec:
+        """A handler of a definition, or one that all have. Raises ``NotFound(handler.unknown)``."""
+        return self.common[name] if name in self.common else definition.handler(name)
 
     def serves(self) -> dict[str, tuple[str, ...]]:
         """Names to versions, newest first."""

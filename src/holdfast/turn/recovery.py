@@ -2,7 +2,8 @@
 
 Before such a turn runs, its journal says so, durably. The first time many turns are suspected at once, so they go on
 together; one that comes back without having got any further runs alone, so that the next crash can only be its own. After
-``limits.crashes`` of them in a row it is set aside for a person.
+``limits.crashes`` of them in a row it is set aside for a person. It is alone only until it gets further, or until it waits
+for something that is not its own code: a model.
 """
 
 from __future__ import annotations
@@ -43,8 +44,10 @@ async def call_suspect(turn: Turn) -> Any:
         turn.journal(EntryKind.NOTE, "", RECOVER, "", detail={"crashes": crashes + 1})
         await turn.active.flush()
         turn.entered = True
+        turn.suspected = True
         if crashes:
-            turn.worker.call_later(_ALONE_SECONDS, lambda: _let_others(lock, alone))
+            turn.on_progress = lambda: _let_others(lock, alone)
+            turn.worker.call_later(_ALONE_SECONDS, turn.on_progress)
         return await call_handler(turn)
     finally:
         if crashes:

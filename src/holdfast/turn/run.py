@@ -37,7 +37,7 @@ NOT_DONE = NotDone()
 class Options:
     """How a step is run; see ``Context.run``."""
 
-    __slots__ = ("idempotent", "labels", "name", "retry", "returns", "timeout_seconds", "verify")
+    __slots__ = ("idempotent", "labels", "name", "retry", "returns", "timeout_seconds", "verb", "verify")
 
     def __init__(
         self,
@@ -48,6 +48,7 @@ class Options:
         verify: Callable[..., Any] | None = None,
         returns: Any = None,
         labels: tuple[str, ...] = (),
+        verb: str = "run",
     ) -> None:
         self.name = name
         self.retry = retry
@@ -56,6 +57,7 @@ class Options:
         self.verify = verify
         self.returns = returns
         self.labels = labels
+        self.verb = verb
 
 
 DEFAULT = Options()
@@ -64,7 +66,7 @@ DEFAULT = Options()
 async def run(turn: Turn, fn: Callable[..., Any], args: tuple[Any, ...], options: Options = DEFAULT) -> Any:
     """Run ``fn(*args)`` as a step and return what a replay will return too."""
     name = options.name or name_of(fn)
-    path, recorded = await turn.step("run", name)
+    path, recorded = await turn.step(options.verb, name)
     shape = _shape_of(fn, options)
     attempt = 1
     if recorded is not None:
@@ -73,7 +75,7 @@ async def run(turn: Turn, fn: Callable[..., Any], args: tuple[Any, ...], options
         attempt, settled, value = await _again(turn, path, name, recorded, fn, args, options, shape)
         if settled:
             return value
-    turn.review("run", name, path, args=args, idempotent=options.idempotent)
+    turn.review(options.verb, name, path, args=args, idempotent=options.idempotent)
     if turn.item.id == 0:
         await turn.accept()
     elif turn.active.unsettled:
@@ -83,7 +85,7 @@ async def run(turn: Turn, fn: Callable[..., Any], args: tuple[Any, ...], options
     try:
         if not options.idempotent:
             if recorded is None or attempt > 1:
-                turn.journal(EntryKind.INTENT, path, "run", name, detail={"args": args, "attempt": attempt})
+                turn.journal(EntryKind.INTENT, path, options.verb, name, detail={"args": args, "attempt": attempt})
                 await turn.active.flush()
             if not await turn.worker.still_holds():
                 await turn.worker.new_future()  # this process slept past its lease: the step is another worker's now
@@ -115,16 +117,16 @@ async def _attempts(
             except Exception as error:
                 if retry.wants(error, attempt):
                     seconds = retry.wait_seconds(attempt, turn.worker.random.uniform())
-                    await _pause(turn, path, name, attempt, seconds, error, args)
+                    await _pause(turn, path, (options.verb, name), attempt, seconds, error, args)
                     attempt += 1
                     continue
-                await _fail(turn, path, name, args, error, attempt, started)
+                await _fail(turn, path, (options.verb, name), args, error, attempt, started)
     finally:
         STEP_KEY.reset(token)
     took = int((turn.clock.monotonic() - started) * 1000)
     labels = options.labels or (provenance.of_step(name),)
     turn.labels = provenance.join(turn.labels, labels)
-    turn.journal(EntryKind.STEP, path, "run", name, Raw(body), None, labels, args or None, took, attempt)
+    turn.journal(EntryKind.STEP, path, options.verb, name, Raw(body), None, labels, args or None, took, attempt)
     await turn.active.flush()
     return value
 
@@ -152,13 +154,13 @@ async def _call(turn: Turn, fn: Callable[..., Any], args: tuple[Any, ...], timeo
 
 
 async def _fail(
-    turn: Turn, path: str, name: str, args: tuple[Any, ...], error: Exception, attempt: int, started: float
+    turn: Turn, path: str, what: tuple[str, str], args: tuple[Any, ...], error: Exception, attempt: int, started: float
 ) -> None:
     failure = failure_of(error)
     took = int((turn.clock.monotonic() - started) * 1000)
-    turn.journal(EntryKind.STEP, path, "run", name, None, failure, (), args or None, took, attempt)
+    turn.journal(EntryKind.STEP, path, *what, None, failure, (), args or None, took, attempt)
     await turn.active.flush()
-    raise _error(failure, name, attempt) from error
+    raise _error(failure, what[1], attempt) from error
 
 
 def _error(failure: Failure, name: str, attempts: int) -> HoldfastError:
@@ -180,7 +182,7 @@ def _answer(entry: StoredEntry, shape: Shape) -> Any:
 
 
 async def _pause(
-    turn: Turn, path: str, name: str, attempt: int, seconds: float, error: Exception, args: tuple[Any, ...]
+    turn: Turn, path: str, what: tuple[str, str], attempt: int, seconds: float, error: Exception, args: tuple[Any, ...]
 ) -> None:
     """Wait before the next attempt: briefly in memory, longer as rows."""
     if seconds < _DURABLE_WAIT_SECONDS:
@@ -188,10 +190,10 @@ async def _pause(
         return
     due = turn.clock.now_ms() + int(seconds * 1000)
     detail = {"args": args, "attempt": attempt, "error": str(error), "retry_at": due}
-    turn.journal(EntryKind.INTENT, path, "run", name, detail=detail)
+    turn.journal(EntryKind.INTENT, path, *what, detail=detail)
     turn.busy -= 1
     try:
-        await turn.wait_for(path, "run", name, due=due, silent=True)
+        await turn.wait_for(path, "run", what[1], due=due, silent=True)
     finally:
         turn.busy += 1
 
@@ -243,7 +245,7 @@ async def _again(
         value, who = None, "person"
     value, body = same_again(value, shape if value is not None else ANY, f"result of {name}", turn.limits.payload_bytes)
     labels = options.labels or (provenance.of_step(name),)
-    turn.journal(EntryKind.STEP, path, "run", name, Raw(body), None, labels, {"settled_by": who, "args": args})
+    turn.journal(EntryKind.STEP, path, options.verb, name, Raw(body), None, labels, {"settled_by": who, "args": args})
     await turn.flush()
     return attempt, True, value
 

@@ -82,6 +82,7 @@ class Writing:
         "limits",
         "marked",
         "number",
+        "on_progress",
         "pending",
         "replay",
         "retiring",
@@ -91,6 +92,7 @@ class Writing:
         "spec",
         "started",
         "steps",
+        "suspected",
         "task",
         "timed_out",
         "undo",
@@ -134,6 +136,9 @@ class Writing:
         self.started = self.entered = False
         """Whether its task has begun to run, and whether it has come to the handler. A task that is cancelled too early
         would never run at all, and a handler that never ran cannot clean up."""
+        self.suspected = False
+        """It was in the hands of a worker that died, and has not got any further since."""
+        self.on_progress: Callable[[], None] | None = None
         self.deadline = 0
         self.halting = False
         self.retiring = False
@@ -175,6 +180,10 @@ class Writing:
             begin = self._begin()
         entry = Entry(kind, path, verb, name, self.clock.now_ms(), value, failure, labels, detail, took, attempts, begin)
         self.size += self.active.append(self.number, entry)
+        self.suspected = False
+        if self.on_progress is not None:
+            self.on_progress()
+            self.on_progress = None
         if begin is not None:
             self.number = self.active.seq
             if verb != "end" and self.item.id:
@@ -263,6 +272,12 @@ class Writing:
             await self.active.flush()
         finally:
             self.busy -= 1
+
+    async def harmless(self) -> None:
+        """What the turn does now cannot kill its worker. A crash meanwhile is not its own, however often it happens."""
+        if self.suspected:
+            self.journal(EntryKind.NOTE, "", "harmless", "")
+            await self.flush()
 
     @staticmethod
     def detail(entry: StoredEntry) -> dict[str, Any]:

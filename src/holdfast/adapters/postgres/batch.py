@@ -14,10 +14,11 @@ import msgspec
 from ...domain.address import DEFAULT_TENANT, GROUP, TOPIC, tenant_of
 from ...domain.message import Kind, Status
 from ...ports.store import Commit, Lease, Send
+from .charging import Charging
 from .session import Session
 from .text import join, safe
 
-PARAMETERS = 56
+PARAMETERS = 57
 """Of ``apply_commits``."""
 
 Column = list[Any]
@@ -67,6 +68,7 @@ class Batch:
         self.wipes: dict[int, str] = {}
         self.modes: dict[str, tuple[str, str]] = {}
         self.touched: set[int] = set()
+        self.charging: Charging | None = None
         self._keys: set[tuple[str, str]] = set()
 
     # -- may this commit join? ----------------------------------------------------------------------------------
@@ -122,6 +124,9 @@ class Batch:
         if commit.mode is not None:
             address, mode, reason = commit.mode
             self.modes[address] = (mode, safe(reason))
+        if commit.usage or commit.charges:
+            self.charging = self.charging or Charging()
+            self.charging.add(commit)
 
     def _leased(self, lease: Lease, commit: Commit) -> None:
         ref, entries = lease.ref, commit.entries
@@ -212,7 +217,7 @@ class Batch:
         args += _columns([(*key, *row) for key, row in self.waits.items() if row is not None], 8)
         args += _columns([key for key, row in self.waits.items() if row is None], 3)
         args += _columns([(*key, *self.state[key]) for key in sorted(self.state)], 8)
-        args += [now, sorted(self.modes), self._rare()]
+        args += [now, sorted(self.modes), self._rare(), self.charging.json() if self.charging is not None else None]
         return args
 
     def _spans(self) -> list[Column | list[int] | None]:

@@ -23,6 +23,8 @@ class Combine(Generic[K, R]):
         self._width, self._most = width, most
         self._waiting: list[tuple[K, asyncio.Future[R]]] = []
         self._tasks: set[asyncio.Task[None]] = set()
+        self._working = 0
+        """Tasks that will look at what waits again; one that is done but not yet discarded will not."""
 
     async def one(self, key: K) -> R:
         """The answer for one key."""
@@ -36,25 +38,32 @@ class Combine(Generic[K, R]):
         loop = asyncio.get_running_loop()
         future: asyncio.Future[R] = loop.create_future()
         self._waiting.append((key, future))
-        if len(self._tasks) < self._width:
+        if self._working < self._width:
+            self._working += 1
             task = loop.create_task(self._work())
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         return future
 
     async def _work(self) -> None:
-        while self._waiting:
-            taken, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
-            try:
-                answers = await self._ask([key for key, _ in taken])
-            except BaseException as error:
-                for _, future in taken:
-                    if not future.done():
-                        future.set_exception(error)
-                        future.exception()
-                if not isinstance(error, HoldfastError):
-                    raise
-            else:
-                for (_, future), answer in zip(taken, answers, strict=True):
-                    if not future.done():
-                        future.set_result(answer)
+        try:
+            while self._waiting:
+                taken, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
+                await self._answer(taken)
+        finally:
+            self._working -= 1
+
+    async def _answer(self, taken: list[tuple[K, asyncio.Future[R]]]) -> None:
+        try:
+            answers = await self._ask([key for key, _ in taken])
+        except BaseException as error:
+            for _, future in taken:
+                if not future.done():
+                    future.set_exception(error)
+                    future.exception()
+            if not isinstance(error, HoldfastError):
+                raise
+        else:
+            for (_, future), answer in zip(taken, answers, strict=True):
+                if not future.done():
+                    future.set_result(answer)

@@ -7,8 +7,8 @@ during a call makes that call raise ``Unavailable(store.unreachable)``, and the 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol, TypeVar
 
 import asyncpg  # pyright: ignore[reportMissingTypeStubs]
 
@@ -16,6 +16,7 @@ from ...domain.errors import Unavailable
 from .place import GONE, Place, translate
 
 Row = tuple[Any, ...]
+T = TypeVar("T")
 
 CONNECT_SECONDS = 5.0
 CALL_SECONDS = 30.0
@@ -180,6 +181,25 @@ class Borrowed:
 
 COLLISIONS = frozenset({"40P01", "40001"})
 """Deadlock, serialisation: nothing was applied, and whoever called knows to call again."""
+TRIES = 8
+"""How often, before it is others that have to wait."""
+
+
+async def through_collisions(call: Callable[[], Awaitable[T]]) -> T:
+    """Make a call until it met nobody."""
+    for _ in range(TRIES):
+        try:
+            return await call()
+        except asyncpg.PostgresError:  # only collisions leave a pool as these
+            continue
+    raise contended()
+
+
+def contended() -> Unavailable:
+    """A call collided with others too often."""
+    return Unavailable(
+        "store.unreachable", "PostgreSQL kept refusing this call because of others at the same moment. Try again."
+    )
 
 
 async def end(link: Driver) -> None:

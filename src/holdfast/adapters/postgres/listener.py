@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 from ...domain.errors import HoldfastError
 from ...ports.store import Signal
-from .link import CALL_SECONDS, Driver, Pool, connect, end
+from .link import CALL_SECONDS, Driver, Pool, connect, end, through_collisions
 from .place import GONE, Place, translate
 from .schema import lock_class
 from .session import Session
@@ -40,6 +40,8 @@ class Listener:
         self._place, self._pool = place, pool
         self._class = lock_class(place.schema)
         self._link: Driver | None = None
+        self._using = asyncio.Lock()
+        """A connection does one thing at a time, and sessions may come and go together."""
         self._prefix = ""
         self._sessions: dict[int, Session] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -53,27 +55,32 @@ class Listener:
 
     async def add(self, session: Session) -> None:
         """Begin to listen for a session and show that it lives."""
-        self._sessions[session.id] = session
-        if self._link is not None:
-            await self._attach(self._link, session)
+        async with self._using:
+            self._sessions[session.id] = session
+            if self._link is not None:
+                await self._attach(self._link, session)
 
     async def remove(self, session: Session) -> None:
         """A session ended."""
-        self._sessions.pop(session.id, None)
-        link = self._link
-        if link is not None:
-            try:
-                await link.remove_listener(self._channel(session.id), self._heard)
-                await link.execute("SELECT pg_advisory_unlock($1, $2)", self._class, session.id, timeout=CALL_SECONDS)
-            except GONE:
-                link.terminate()  # the locks go with the connection; it is restored without this session
+        async with self._using:
+            self._sessions.pop(session.id, None)
+            link = self._link
+            if link is not None:
+                try:
+                    await link.remove_listener(self._channel(session.id), self._heard)
+                    await link.execute("SELECT pg_advisory_unlock($1, $2)", self._class, session.id, timeout=CALL_SECONDS)
+                except GONE:
+                    link.terminate()  # the locks go with the connection; it is restored without this session
 
     async def bury(self, but: list[int]) -> None:
         """Declare dead what is dead. While there are others, keep an eye on them between beats."""
-        others, silent = await self._pool.row(_BURY, but, self._class, GRACE_SECONDS)
+        others, silent = await self._bury(but)
         if (others > len(self._sessions) - len(but) or silent) and not self._ticking:
             self._ticking = True
             self._spawn(self._tick)
+
+    async def _bury(self, but: list[int]) -> tuple[int, int]:
+        return await through_collisions(lambda: self._pool.row(_BURY, but, self._class, GRACE_SECONDS))
 
     async def close(self) -> None:
         """Stop listening. The locks go with the connection."""
@@ -86,6 +93,10 @@ class Listener:
     # -- the connection -----------------------------------------------------------------------------------------
 
     async def _connect(self) -> None:
+        async with self._using:
+            await self._connect_alone()
+
+    async def _connect_alone(self) -> None:
         link = await connect(self._place, hot=True)
         try:
             await link.add_listener(self._channel(0), self._heard)
@@ -116,11 +127,14 @@ class Listener:
 
     async def relock(self, session: Session) -> None:
         """Take a lock that could not be had when the connection was restored."""
-        if not session.locked and self._link is not None:
-            try:
-                await self._lock(self._link, session)
-            except GONE as error:
-                raise translate(error, self._place) from error
+        if session.locked or self._using.locked():
+            return
+        async with self._using:
+            if self._link is not None:
+                try:
+                    await self._lock(self._link, session)
+                except GONE as error:
+                    raise translate(error, self._place) from error
 
     def _cut(self, *_: object) -> None:
         if self._link is not None:
@@ -157,10 +171,10 @@ class Listener:
         try:
             while self._sessions:
                 await asyncio.sleep(TICK_SECONDS)
-                others, silent = await self._pool.row(_BURY, list(self._sessions), self._class, GRACE_SECONDS)
+                others, silent = await self._bury(list(self._sessions))
                 if silent:
                     await asyncio.sleep(GRACE_SECONDS + 0.02)
-                    await self._pool.row(_BURY, list(self._sessions), self._class, GRACE_SECONDS)
+                    await self._bury(list(self._sessions))
                 elif not others:
                     return
         except HoldfastError as error:

@@ -129,7 +129,7 @@ class Listings:
     async def publish(self, definitions: Sequence[Definition], archives: dict[str, bytes]) -> None:
         sql = """
             WITH kept AS (
-                INSERT INTO archive (key, body) SELECT * FROM unnest($6::text[], $7::bytea[]) ON CONFLICT DO NOTHING
+                INSERT INTO artifact (key, body) SELECT * FROM unnest($6::text[], $7::bytea[]) ON CONFLICT DO NOTHING
             )
             INSERT INTO definition AS d (name, version, handlers, published, source)
             SELECT * FROM unnest($1::text[], $2::text[], $3::bytea[], $4::bigint[], $5::text[])
@@ -153,8 +153,15 @@ class Listings:
             for name, version, handlers, published, source in await self._people.rows(sql)
         ]
 
-    async def archive(self, key: str) -> bytes | None:
-        return await self._people.value("SELECT body FROM archive WHERE key = $1", key)
+    async def keep(self, artifacts: dict[str, bytes]) -> None:
+        sql = """
+            INSERT INTO artifact (key, body) SELECT * FROM unnest($1::text[], $2::bytea[]) AS u(key, body)
+            ORDER BY u.key ON CONFLICT DO NOTHING
+        """
+        await self._people.rows(sql, list(artifacts), list(artifacts.values()))
+
+    async def artifact(self, key: str) -> bytes | None:
+        return await self._people.value("SELECT body FROM artifact WHERE key = $1", key)
 
     async def versions_in_use(self) -> list[tuple[str, str, int]]:
         return [(name, version, n) for name, version, n in await self._people.rows(_IN_USE)]

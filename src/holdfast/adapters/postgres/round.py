@@ -14,22 +14,18 @@ import asyncpg  # pyright: ignore[reportMissingTypeStubs]
 import msgspec
 
 from ...domain.address import TOPIC
-from ...domain.errors import Unavailable
 from ...domain.limits import Limits
 from ...domain.message import Status
 from ...domain.topics import patterns_for
 from ...ports.store import Arrival, Commit, Lease, Receipt, Send
 from . import refusals
 from .batch import PARAMETERS, Batch, Subscribers, contiguous, topics_of
-from .link import Pool
+from .link import TRIES, Pool, contended
 from .repeated import Repeats
 from .session import Session
 
 OUTSIDE = -1
 """The session number of commits from outside any session. It owns nothing; 0 is the owner of what is free."""
-
-COLLISIONS = 8
-"""How often a batch that met a deadlock or a key inserted at the same moment is offered again."""
 
 _APPLY = "SELECT * FROM apply_commits(" + ", ".join(f"${n}" for n in range(1, PARAMETERS + 1)) + ")"
 _SUBSCRIBERS = """
@@ -77,7 +73,7 @@ class Round:
             verdict = {"collision": ""} if answer is None else msgspec.json.decode(answer["verdict"])
             if "collision" in verdict:
                 collisions += 1
-                if collisions > COLLISIONS:
+                if collisions > TRIES:
                     raise contended()
             await self._refuse(batch, verdict)
             todo = [i for i in batch.members if self._receipts[i] is None] + todo
@@ -242,9 +238,3 @@ def _arrival(id: int, send: Send, receiver: dict[str, Any] | None, leases: list[
         lease = Lease(to, receiver["ref"], receiver["epoch"], receiver["seq"], head, receiver["fresh"], receiver["mode"])
         leases.append(lease)
     return Arrival(id, to, send, receiver["mine"] and not delayed, lease)
-
-
-def contended() -> Unavailable:
-    return Unavailable(
-        "store.unreachable", "PostgreSQL kept refusing this commit because of others at the same moment. Try again."
-    )

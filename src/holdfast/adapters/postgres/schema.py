@@ -12,11 +12,20 @@ from ...domain.errors import Conflict
 from .link import Driver
 from .place import GONE, Place, translate
 
-VERSION = 1
-MIGRATIONS: dict[int, str] = {1: "0001_tables.sql"}
+VERSION = 2
+MIGRATIONS: dict[int, str] = {1: "0001_tables.sql", 2: "0002_ledger.sql"}
 """Schema version to the file that leads there from the one before."""
 
-FUNCTIONS = ("signals.sql", "leases.sql", "claim.sql", "deliver.sql", "commit.sql", "reads.sql", "retention.sql")
+FUNCTIONS = (
+    "signals.sql",
+    "leases.sql",
+    "claim.sql",
+    "deliver.sql",
+    "ledger.sql",
+    "commit.sql",
+    "reads.sql",
+    "retention.sql",
+)
 
 
 def lock_class(schema: str) -> int:

@@ -17,13 +17,14 @@ from ...domain.errors import Conflict, HoldfastError, NotFound
 from ...domain.limits import Limits
 from ...ports.store import Claimed, Commit, EntryRow, Lease, Loaded, Notify, Receipt, StateRead, Stored, Worker
 from .combine import Combine
+from .ledger import Ledger
 from .link import Pool, connect, end
 from .listener import Listener
-from .listings import Listings
 from .place import parse
 from .reads import Reads
 from .schema import migrate
 from .session import Session
+from .shares import Shares
 from .writer import Writer
 
 _HOT, _PEOPLE = 6, 3
@@ -31,7 +32,7 @@ _LEASES = 500
 _FREE_STRAYS = "SELECT release_leases($1, $2, $3, '')"
 
 
-class PostgresStore(Listings):
+class PostgresStore(Ledger):
     """See the port. Urls: ``postgresql://user:password@host:5432/database?schema=holdfast``.
 
     Durability is the server's: a commit returns when PostgreSQL has flushed it as ``synchronous_commit`` says (on).
@@ -44,6 +45,7 @@ class PostgresStore(Listings):
         self._sessions: dict[str, Session] = {}
         self._writers: dict[str, Writer] = {}
         self._leases: dict[str, Combine[str, Lease | None]] = {}
+        self._shares: dict[str, Shares] = {}
 
     # -- life ---------------------------------------------------------------------------------------------------
 
@@ -68,7 +70,7 @@ class PostgresStore(Listings):
         await self._people.close()
         for writer in [*self._writers.values(), self._outside]:
             await writer.idle()
-        for table in (self._sessions, self._writers, self._leases):
+        for table in (self._sessions, self._writers, self._leases, self._shares):
             table.clear()
 
     # -- sessions -----------------------------------------------------------------------------------------------
@@ -80,6 +82,7 @@ class PostgresStore(Listings):
         self._sessions[session.token] = session
         self._writers[session.token] = Writer(self._hot, self.limits, session)
         self._leases[session.token] = Combine(self._taking(session), width=2, most=_LEASES)
+        self._shares[session.token] = Shares(self._hot, session.id)
         await self._listener.add(session)
         return session.token
 
@@ -127,7 +130,7 @@ class PostgresStore(Listings):
 
     async def _over(self, me: Session) -> None:
         me.held.clear()
-        for table in (self._sessions, self._writers, self._leases):
+        for table in (self._sessions, self._writers, self._leases, self._shares):
             table.pop(me.token, None)
         await self._listener.remove(me)
 

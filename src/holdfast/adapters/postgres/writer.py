@@ -9,13 +9,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-import asyncpg  # pyright: ignore[reportMissingTypeStubs]
-
 from ...domain.errors import HoldfastError, Unavailable
 from ...domain.limits import Limits
 from ...ports.store import Commit, Lease, Receipt
-from .link import Pool
-from .round import COLLISIONS, OUTSIDE, Round, contended
+from .link import Pool, through_collisions
+from .round import OUTSIDE, Round
 from .session import Session
 
 _BATCH_COMMITS = 2_000
@@ -121,13 +119,8 @@ class Writer:
 
     async def _call_release(self, leases: list[Lease], needs: str) -> None:
         sql = "SELECT release_leases($1, $2, $3, $4)"
-        for _ in range(COLLISIONS):
-            try:
-                await self._pool.value(sql, self._id, [x.ref for x in leases], [x.epoch for x in leases], needs)
-                return
-            except asyncpg.PostgresError:
-                continue
-        raise contended()
+        refs, epochs = [x.ref for x in leases], [x.epoch for x in leases]
+        await through_collisions(lambda: self._pool.value(sql, self._id, refs, epochs, needs))
 
     async def _write(self, turn: list[Asked]) -> None:
         commits = [commit for asked in turn for commit in asked.commits]

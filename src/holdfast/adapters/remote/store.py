@@ -8,8 +8,8 @@ asked instead whether the journal has it (the hash of its first entry says so fo
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 from ...domain.errors import Conflict, Unavailable
 from ...domain.limits import Limits
@@ -17,6 +17,7 @@ from ...link import Caller, Line, endpoint
 from ...link.caller import ConnectionBroke
 from ...link.frames import Hello, Raw
 from ...link.port import PREFIX, SIGNAL, Doubt, decode_id, decode_signal, decode_verdicts, method
+from ...ports.ledger import Amounts, Budget, CostRow, Share, Spending, UsageRow
 from ...ports.store import (
     AgentRow,
     Claimed,
@@ -36,6 +37,9 @@ from ...ports.store import (
 
 _PATIENCE_SECONDS = 2.0
 _CHUNK_BYTES = 16 << 20
+_USAGE_BYTES = 1_000
+
+T = TypeVar("T")
 
 
 class RemoteStore:
@@ -117,7 +121,7 @@ class RemoteStore:
 
     async def commit(self, session: str, commits: Sequence[Commit]) -> list[Receipt]:
         receipts: list[Receipt] = []
-        for chunk in _chunks(commits):
+        for chunk in _chunks(commits, _size):
             receipts += await self._commit(session, chunk)
         return receipts
 
@@ -153,8 +157,8 @@ class RemoteStore:
         return decode_verdicts(await self._caller.request(PREFIX + "applied", (session, doubts)))
 
     async def _outside(self, commit: Commit, *, sent: bool) -> Receipt:
-        """A commit from outside may be repeated only if its messages carry keys."""
-        if sent and any(not s.message.key for s in commit.sends):
+        """A commit from outside may be repeated only if its messages carry keys and nothing in it is money."""
+        if sent and (commit.usage or commit.charges or any(not s.message.key for s in commit.sends)):
             return Receipt(error=_unknown())
         line = await self._connected()
         try:
@@ -179,6 +183,45 @@ class RemoteStore:
 
     async def read_state(self, lease: Lease, key: str) -> StateRead | None:
         return await self._ask("read_state", lease, key)
+
+    # -- the ledger ---------------------------------------------------------------------------------------------
+
+    async def set_budget(self, budget: Budget) -> None:
+        await self._ask("set_budget", budget)
+
+    async def drop_budget(self, name: str) -> bool:
+        return await self._ask("drop_budget", name)
+
+    async def budgets(self) -> list[Budget]:
+        return await self._ask("budgets")
+
+    async def take_share(self, session: str, budget: str, window: str, want: Amounts, least: Amounts) -> Share:
+        return await self._ask("take_share", session, budget, window, want, least)
+
+    async def give_back(self, session: str, budget: str, window: str, amounts: Amounts) -> None:
+        try:
+            await self._ask("give_back", session, budget, window, amounts)
+        except Conflict as error:
+            if error.code != "session.lost":  # what is over holds nothing
+                raise
+
+    async def spending(self, budget: str = "", windows: Sequence[str] = (), limit: int = 1000) -> list[Spending]:
+        return await self._ask("spending", budget, list(windows), limit)
+
+    async def usage(
+        self, after: int = 0, since: int = 0, until: int = 0, agent: str = "", limit: int = 1000
+    ) -> list[UsageRow]:
+        return await self._ask("usage", after, since, until, agent, limit)
+
+    async def cost(
+        self,
+        by: Sequence[str] = (),
+        since: int = 0,
+        until: int = 0,
+        where: dict[str, str] | None = None,
+        limit: int = 1000,
+    ) -> list[CostRow]:
+        return await self._ask("cost", list(by), since, until, where, limit)
 
     # -- looking ------------------------------------------------------------------------------------------------
 
@@ -214,8 +257,12 @@ class RemoteStore:
     async def definitions(self) -> list[Definition]:
         return await self._ask("definitions")
 
-    async def archive(self, key: str) -> bytes | None:
-        return await self._ask("archive", key)
+    async def keep(self, artifacts: dict[str, bytes]) -> None:
+        for chunk in _chunks(list(artifacts.items()), lambda kept: len(kept[1])):
+            await self._ask("keep", dict(chunk))
+
+    async def artifact(self, key: str) -> bytes | None:
+        return await self._ask("artifact", key)
 
     async def versions_in_use(self) -> list[tuple[str, str, int]]:
         return await self._ask("versions_in_use")
@@ -233,19 +280,23 @@ class RemoteStore:
         await self._ask("backup", target)
 
 
-def _chunks(commits: Sequence[Commit]) -> list[list[Commit]]:
+def _chunks(things: Sequence[T], size_of: Callable[[T], int]) -> list[list[T]]:
     """Batches that fit a frame, in order."""
-    chunks: list[list[Commit]] = [[]]
+    chunks: list[list[T]] = [[]]
     size = 0
-    for commit in commits:
-        own = sum(len(e.body) for e in commit.entries) + sum(len(s.body) * 2 for s in commit.sends)
-        own += sum(len(s.value or b"") for s in commit.state)
+    for thing in things:
+        own = size_of(thing)
         if size + own > _CHUNK_BYTES and chunks[-1]:
             chunks.append([])
             size = 0
-        chunks[-1].append(commit)
+        chunks[-1].append(thing)
         size += own
     return chunks
+
+
+def _size(commit: Commit) -> int:
+    own = sum(len(e.body) for e in commit.entries) + sum(len(s.body) * 2 for s in commit.sends)
+    return own + sum(len(s.value or b"") for s in commit.state) + len(commit.usage) * _USAGE_BYTES
 
 
 def _lost(lease: Lease) -> Conflict:
@@ -261,6 +312,6 @@ def _lost(lease: Lease) -> Conflict:
 def _unknown() -> Unavailable:
     return Unavailable(
         "server.interrupted",
-        "The connection to the server broke while a message was on its way; whether it arrived is unknown. Send with a key, "
-        "then sending again is safe.",
+        "The connection to the server broke while a message or a charge was on its way; whether it arrived is unknown. Send "
+        "with a key, then sending again is safe; look at what is spent before you charge again.",
     )

@@ -18,6 +18,7 @@ from ...domain.message import Kind, Status
 from ...domain.topics import patterns_for
 from ...ports.store import Arrival, Commit, Lease, Receipt, Send
 from . import refusals
+from .charging import Charging
 from .sessions import Held, Session
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ class Batch:
         self.retired: dict[int, bool] = {}
         self.ended: list[int] = []
         self.fresh: set[int] = set()
+        self.charging: Charging | None = None
 
     def gather(self, commits: Sequence[Commit]) -> list[Receipt]:
         """Check every commit and collect the rows of those that pass."""
@@ -95,6 +97,8 @@ class Batch:
             db.executemany(_WAIT, self.waits.values())
         if self.unwaits:
             db.executemany(_UNWAIT, self.unwaits)
+        if self.charging is not None:
+            self.charging.write(db, self.now)
 
     def undo(self) -> None:
         """The transaction did not happen: neither did what memory says of it."""
@@ -128,6 +132,9 @@ class Batch:
         if commit.consumed:
             rows["consumed"].extend((id,) for id in commit.consumed)
             rows["remembered"].extend((self.now, id) for id in commit.consumed)
+        if commit.usage or commit.charges:
+            self.charging = self.charging or Charging(self.store.numbers, self.session)
+            self.charging.add(commit)
         if lease is not None and (commit.subscribes or commit.wipe):
             self._subscribe(lease, commit)
         if commit.mode is not None:

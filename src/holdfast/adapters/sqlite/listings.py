@@ -29,7 +29,8 @@ class Listings:
     db: Database
     place: files.Place
 
-    async def _read(self, work: Callable[[Database], T]) -> T:
+    async def read(self, work: Callable[[Database], T]) -> T:
+        """Run a query of people's beside the loop."""
         if not self.place.path:
             return work(self.db)
 
@@ -46,7 +47,7 @@ class Listings:
             raise files.translate(error, self.place) from error
 
     async def state(self, address: str) -> dict[str, StateRead]:
-        return await self._read(lambda db: reads.state_all(db, address))
+        return await self.read(lambda db: reads.state_all(db, address))
 
     async def message(self, id: int) -> Stored | None:
         for row in self.db.execute(f"SELECT {_STORED} {_FROM} WHERE m.id=?", (id,)):
@@ -83,7 +84,7 @@ class Listings:
             rows = list(db.execute(sql + "ORDER BY a.address LIMIT ?", (*args, limit)))
             return [_agent(db, row) for row in rows]
 
-        rows = await self._read(work)
+        rows = await self.read(work)
         for row in rows:
             row.owner = self._owner_of(row.address)
         return rows
@@ -109,7 +110,7 @@ class Listings:
             args = (after, address, limit) if address else (after, limit)
             return [Stored(*row) for row in db.execute(sql, args)]
 
-        return await self._read(work)
+        return await self.read(work)
 
     async def waits(self, *, verb: str = "", after: tuple[str, int, str] | None = None, limit: int = 100) -> list[Wait]:
         def work(db: Database) -> list[Wait]:
@@ -127,12 +128,11 @@ class Listings:
             )
             return [Wait(*row) for row in db.execute(sql, (*args, limit))]
 
-        return await self._read(work)
+        return await self.read(work)
 
     async def publish(self, definitions: Sequence[Definition], archives: dict[str, bytes]) -> None:
         with self.db:
-            for key, body in archives.items():
-                self.db.execute("INSERT OR IGNORE INTO archive(key, body) VALUES(?,?)", (key, body))
+            self._keep(archives)
             for d in definitions:
                 self.db.execute(
                     "INSERT INTO definition(name, version, handlers, published, source) VALUES(?,?,?,?,?) "
@@ -148,8 +148,18 @@ class Listings:
             for name, version, handlers, published, source in self.db.execute(sql)
         ]
 
-    async def archive(self, key: str) -> bytes | None:
-        for (body,) in self.db.execute("SELECT body FROM archive WHERE key=?", (key,)):
+    async def keep(self, artifacts: dict[str, bytes]) -> None:
+        try:
+            with self.db:
+                self._keep(artifacts)
+        except apsw.Error as error:
+            raise files.translate(error, self.place) from error
+
+    def _keep(self, artifacts: dict[str, bytes]) -> None:
+        self.db.executemany("INSERT OR IGNORE INTO artifact(key, body) VALUES(?,?)", artifacts.items())
+
+    async def artifact(self, key: str) -> bytes | None:
+        for (body,) in self.db.execute("SELECT body FROM artifact WHERE key=?", (key,)):
             return body
         return None
 
@@ -163,7 +173,7 @@ class Listings:
                     counts[key] = counts.get(key, 0) + 1
             return [(name, version, n) for (name, version), n in sorted(counts.items())]
 
-        return await self._read(work)
+        return await self.read(work)
 
     async def subscriptions(self, address: str = "") -> list[tuple[str, str, str]]:
         only, args = ("WHERE a.address = ?", (address,)) if address else ("", ())
@@ -186,7 +196,7 @@ class Listings:
                 "bytes": pages * size,
             }
 
-        return await self._read(work)
+        return await self.read(work)
 
     async def compact(self, before: int, limit: int) -> int:
         db = self.db
@@ -194,7 +204,7 @@ class Listings:
         over = "status >= 4 AND ended > 0 AND ended < ?"
         cursor = next(iter(db.execute("SELECT value FROM meta WHERE key='compact_from'")), (0,))[0]
         sql = f"SELECT id, agent FROM message WHERE id > ? AND {over} ORDER BY id LIMIT ?"
-        rows = await self._read(lambda other: list(other.execute(sql, (cursor, before, limit))))  # may pass a million others
+        rows = await self.read(lambda other: list(other.execute(sql, (cursor, before, limit))))  # may pass a million others
         with db:
             db.executemany(f"DELETE FROM message WHERE id=? AND {over}", [(id, before) for id, _ in rows])
             removed += len(rows)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from ...domain.errors import Conflict
 from .files import Database
 
-VERSION = 1
+VERSION = 2
 
 _V1 = """
 CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -49,7 +49,26 @@ CREATE TABLE definition(
 CREATE TABLE archive(key TEXT PRIMARY KEY, body BLOB NOT NULL);
 """
 
-MIGRATIONS: dict[int, str] = {1: _V1}
+_V2 = """
+ALTER TABLE archive RENAME TO artifact;
+CREATE TABLE usage(
+    id INTEGER PRIMARY KEY, at INT NOT NULL, agent TEXT NOT NULL, turn INT NOT NULL, path TEXT NOT NULL,
+    trace TEXT NOT NULL, chain TEXT NOT NULL, labels TEXT NOT NULL, route TEXT NOT NULL, target TEXT NOT NULL,
+    vendor TEXT NOT NULL, model TEXT NOT NULL, input INT NOT NULL, output INT NOT NULL, cached INT NOT NULL,
+    written INT NOT NULL, reasoning INT NOT NULL, nanos INT NOT NULL, took_ms INT NOT NULL, first_ms INT NOT NULL,
+    attempts INT NOT NULL, outcome TEXT NOT NULL, reason TEXT NOT NULL);
+CREATE INDEX usage_at ON usage(at);
+CREATE INDEX usage_agent ON usage(agent);
+CREATE TABLE budget(
+    id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, scope TEXT NOT NULL, per TEXT NOT NULL, nanos INT, tokens INT,
+    calls INT, zone TEXT NOT NULL, note TEXT NOT NULL);
+CREATE TABLE spending(
+    budget INT NOT NULL, "window" TEXT NOT NULL, session TEXT NOT NULL, nanos INT NOT NULL, tokens INT NOT NULL,
+    calls INT NOT NULL, touched INT NOT NULL, PRIMARY KEY(budget, "window", session)) WITHOUT ROWID;
+CREATE INDEX spending_touched ON spending(touched);
+"""
+
+MIGRATIONS: dict[int, str] = {1: _V1, 2: _V2}
 """Schema version to the statements that lead there from the one before."""
 
 

@@ -7,13 +7,15 @@ that outlives the server cannot slip a commit in under an old number.
 
 from __future__ import annotations
 
+from ...domain.errors import Conflict
+from ...ports.ledger import Amounts
 from ...ports.store import Lease, Notify, Signal, Worker
 
 
 class Session:
     """One enlisted worker."""
 
-    __slots__ = ("beaten", "held", "id", "notify", "worker")
+    __slots__ = ("beaten", "held", "id", "notify", "shares", "worker")
 
     def __init__(self, id: str, worker: Worker, notify: Notify, now: float) -> None:
         self.id = id
@@ -21,6 +23,8 @@ class Session:
         self.notify = notify
         self.beaten = now
         self.held: set[int] = set()
+        self.shares: dict[tuple[int, str], Amounts] = {}
+        """What it holds unspent of budgets' windows (budget's number, window). It goes with the session, as leases do."""
 
     def serves(self, name: str, needs: str) -> bool:
         """Whether this worker can run that definition, in that version if one is needed."""
@@ -51,6 +55,13 @@ class Sessions:
         self.loose = True
         """Whether there may be work that nobody holds and nobody was told of."""
         self._epoch = first_epoch
+
+    def of(self, session: str) -> Session:
+        """The live session of this id; raises ``Conflict(session.lost)``."""
+        me = self.alive.get(session)
+        if me is None:
+            raise Conflict("session.lost", "This worker's session is over; it must enlist again.", session=session)
+        return me
 
     def holding(self, session: str, lease: Lease) -> Held | None:
         """The hold, if the lease is the agent's newest and its session lives."""

@@ -13,7 +13,7 @@ from typing import Any
 
 import apsw
 
-from ...domain.errors import Conflict, HoldfastError
+from ...domain.errors import HoldfastError
 from ...domain.limits import Limits
 from ...ports.clock import Clock
 from ...ports.store import (
@@ -30,14 +30,14 @@ from ...ports.store import (
 from ..system import SystemClock
 from . import files, reads
 from .batch import Batch
-from .listings import Listings
+from .ledger import Ledger
 from .schema import migrate
 from .sessions import Session, Sessions
 
 _ID_CACHE = 50_000
 
 
-class SqliteStore(Listings):
+class SqliteStore(Ledger):
     """See the port. Urls: ``sqlite:///relative.db``, ``sqlite:////absolute.db``, ``memory://``; the query
     ``?durability=relaxed`` commits without waiting for the disk (a power cut may lose the last moments, never tear a
     commit apart)."""
@@ -80,6 +80,7 @@ class SqliteStore(Listings):
         self._message = max(self._message, row[0] if row else 0)
         for ref, n in self.db.execute("SELECT agent, count(*) FROM message WHERE status=0 AND kind=0 GROUP BY agent"):
             self.depth[ref] = n
+        self.read_budgets()
         self.retired = {ref for (ref,) in self.db.execute("SELECT id FROM agent WHERE mode = 'retired'")}
         if self.one("SELECT 1 FROM meta WHERE key = 'open'"):  # whoever had this file before did not close it
             for sql, args in reads.ready(self.clock.now_ms(), everything=True):
@@ -103,7 +104,7 @@ class SqliteStore(Listings):
         return id
 
     async def serve(self, session: str, serves: dict[str, tuple[str, ...]]) -> None:
-        s = self._session(session)
+        s = self.sessions.of(session)
         s.worker = Worker(s.worker.name, serves, s.worker.host, s.worker.pid, s.worker.lease_seconds)
         self.sessions.loose = True
         s.notify(Signal("work"))
@@ -148,6 +149,9 @@ class SqliteStore(Listings):
         except apsw.Error as error:
             self._undo(batch)
             raise files.translate(error, self.place) from error
+        except BaseException:  # a value that no column can hold; the next commit must find no transaction open
+            self._undo(batch)
+            raise
         self._after(batch, me, receipts)
         return receipts
 
@@ -167,6 +171,8 @@ class SqliteStore(Listings):
             for a in receipt.arrivals:
                 if not a.mine:
                     self._tell_owner(a.address)
+        if batch.charging is not None:
+            batch.charging.settle()
         if batch.ended and len(self.sessions.alive) > 1:
             self._tell_origins(batch.ended, me)
         for ref, address, mode in batch.modes:
@@ -197,7 +203,7 @@ class SqliteStore(Listings):
     # -- leases -------------------------------------------------------------------------------------------------
 
     async def lease(self, session: str, addresses: Sequence[str]) -> list[Lease | None]:
-        me = self._session(session)
+        me = self.sessions.of(session)
         fresh: set[int] = set()
         refs = [self.ref_of(a, self.unwritten, fresh) for a in addresses]
         return [self._lease(me, ref, a, ref in fresh) for ref, a in zip(refs, addresses, strict=True)]
@@ -235,7 +241,7 @@ class SqliteStore(Listings):
             self.sessions.tell_work(but=session)
 
     async def claim(self, session: str, limit: int, now: int) -> Claimed:
-        me = self._session(session)
+        me = self.sessions.of(session)
         leases: list[Lease] = []
         held: list[str] = []
         seen: set[int] = set()
@@ -311,9 +317,3 @@ class SqliteStore(Listings):
     def last_message(self) -> int:
         """The newest message id."""
         return self._message
-
-    def _session(self, session: str) -> Session:
-        me = self.sessions.alive.get(session)
-        if me is None:
-            raise Conflict("session.lost", "This worker's session is over; it must enlist again.", session=session)
-        return me

@@ -17,7 +17,7 @@ from ...link.frames import Raw
 from ...link.port import PREFIX, SIGNAL, Doubt, Method, decode_doubts, method
 from ...ports.store import Signal, Store, Worker
 
-_OWNED = frozenset({"serve", "commit", "lease", "release", "claim"})
+_OWNED = frozenset({"serve", "commit", "lease", "release", "claim", "take_share", "give_back"})
 """Methods whose first argument is a session that must be the caller's own."""
 _READS = 1_000
 

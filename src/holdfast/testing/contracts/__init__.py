@@ -12,10 +12,12 @@ A store that several processes may use at once also overrides ``another``; one t
 ``volatile = True``. The tests need pytest and no plugin: each runs on an event loop of its own.
 """
 
+from .budgets import Budgets, Shares
 from .case import Case, Contract, Member, Pen, scenario
 from .claims import Claims
 from .commits import Commits
 from .leases import Leases
+from .ledger import Charges, Costs, Usage
 from .mailboxes import Mailboxes
 from .readings import Readings, Retention
 from .signals import Signals
@@ -23,7 +25,11 @@ from .states import States
 from .topics import Topics
 
 
-class StoreContract(Commits, Leases, Claims, Mailboxes, States, Topics, Signals, Readings, Retention):
+class LedgerContract(Usage, Costs, Charges, Budgets, Shares):
+    """What the port says about money."""
+
+
+class StoreContract(Commits, Leases, Claims, Mailboxes, States, Topics, Signals, Readings, Retention, LedgerContract):
     """All of it."""
 
 

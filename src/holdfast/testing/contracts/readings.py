@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import tempfile
 
@@ -121,12 +122,22 @@ class Readings(Contract):
         await c.store.publish([old], {"code-1": b"zip\0"})
         await c.store.publish([new], {"code-1": b"other", "code-2": b""})
         assert await c.store.definitions() == [new, old]
-        assert (await c.store.archive("code-1"), await c.store.archive("code-2")) == (b"zip\0", b"")
-        assert await c.store.archive("code-3") is None
+        assert (await c.store.artifact("code-1"), await c.store.artifact("code-2")) == (b"zip\0", b"")
+        assert await c.store.artifact("code-3") is None
         await c.store.publish([Definition("counter", "v1", old.handlers, NOW + 9)], {})
         first = (await c.store.definitions())[0]
         assert (first.version, first.published, first.source) == ("v1", NOW + 9, "code-1")
         await c.store.publish([], {})
+
+    @scenario
+    async def test_artifacts_are_kept_once_under_their_key(self, c: Case) -> None:
+        large = bytes(range(256)) * 8192
+        key = hashlib.sha256(large).hexdigest()
+        await c.store.keep({key: large, "empty": b""})
+        await c.store.keep({key: b"other", "second": b"2"})
+        await c.store.keep({})
+        assert await c.store.artifact(key) == large
+        assert [await c.store.artifact(k) for k in ("empty", "second", "none")] == [b"", b"2", None]
 
     @scenario
     async def test_versions_in_use_are_those_of_open_turns(self, c: Case) -> None:
@@ -266,7 +277,7 @@ class Retention(Contract):
         assert await c.store.subscriptions() == [(agent(), "topic:t", "h")]
         row = await c.store.agent(agent())
         assert row is not None and (row.mode, row.seq) == ("paused", 4)
-        assert len(await c.store.definitions()) == 1 and await c.store.archive("code") == b"zip"
+        assert len(await c.store.definitions()) == 1 and await c.store.artifact("code") == b"zip"
 
     @scenario
     async def test_after_a_restart_ids_and_epochs_still_ascend(self, c: Case) -> None:

@@ -20,7 +20,7 @@ CREATE OR REPLACE FUNCTION apply_commits(
     u_agent bigint[], u_turn bigint[], u_path text[],
     v_agent bigint[], v_key text[], v_value bytea[], v_labels text[], v_turn bigint[], v_known boolean[], v_prior bytea[],
     v_prior_labels text[],
-    p_now bigint, p_lock text[], p_rare jsonb,
+    p_now bigint, p_lock text[], p_rare jsonb, p_ledger jsonb,
     OUT verdict jsonb, OUT ids bigint[], OUT receivers jsonb
 ) LANGUAGE plpgsql AS $$
 DECLARE
@@ -28,6 +28,9 @@ DECLARE
     v_touched text[];
     v_text text;
 BEGIN
+    IF p_ledger ? 'usage' THEN
+        PERFORM pg_advisory_xact_lock_shared(usage_lock());   -- first: who waits here holds nothing that others wait for
+    END IF;
     SELECT s.serves INTO v_serves FROM session s WHERE s.id = p_session FOR KEY SHARE;
     IF f_agent IS NOT NULL THEN
         PERFORM check_fence(p_session, v_serves IS NOT NULL, f_agent, f_epoch, f_seq);
@@ -79,6 +82,9 @@ BEGIN
     IF p_rare IS NOT NULL THEN
         PERFORM apply_rare(p_rare);
         PERFORM rewake(t) FROM unnest(v_touched) t;
+    END IF;
+    IF p_ledger IS NOT NULL THEN
+        PERFORM write_ledger(CASE WHEN v_serves IS NULL THEN 0 ELSE p_session END, p_ledger, p_now);
     END IF;
 EXCEPTION
     WHEN SQLSTATE 'HF001' THEN

@@ -1,0 +1,1 @@
+"""Recorded conversations of a real support agent, run by Holdfast under kill -9."""

@@ -1,0 +1,5 @@
+"""HTTP to model vendors."""
+
+from .client import HttpUpstream
+
+__all__ = ["HttpUpstream"]

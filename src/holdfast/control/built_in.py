@@ -1,0 +1,10 @@
+"""The agents that every worker has, and the handlers that every agent has."""
+
+from __future__ import annotations
+
+from .outside import ASK, ASK_SPEC, outside, token
+from .schedules import schedule
+
+BUILT_IN = (schedule, outside, token)
+
+__all__ = ["ASK", "ASK_SPEC", "BUILT_IN"]

@@ -1,0 +1,281 @@
+"""Operations around models: what there is and how it is, who may ask, and what an agent says right now."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from ..domain.address import DEFAULT_TENANT, key_of, make, name_of
+from ..domain.address import address as parse_address
+from ..domain.conversation import Ended, PartBegan, PartGrew, Thinking, ToolCall
+from ..domain.errors import NotFound, Rejected
+from ..journal.codec import Shape
+from ..mailbox.budgets import window_of
+from ..mailbox.worker import Worker
+from ..ports.ledger import DIMENSIONS, LABEL, Amounts, Bounds, Budget, UsageRow
+from ..ports.store import Store
+from .outside import PREFIX, TOKENS, Held, address_of, id_of
+from .views import BudgetView, CostView, Done, ForecastView, ModelView, NewToken, Piece, TokenView
+
+_PIECES = 10_000
+PERIODS = ("turn", "hour", "day", "month", "ever")
+_HELD = Shape(Held)
+
+
+class GatewayOperations:
+    """Part of ``Operations``."""
+
+    store: Store
+    worker: Worker
+
+    async def models(self) -> list[ModelView]:
+        """List the routes, and how their targets are."""
+        gateway = self.worker.models
+        if gateway is None:
+            return []
+        now = self.worker.clock.monotonic()
+        found: list[ModelView] = []
+        for route in sorted(gateway.directory.routes.values(), key=lambda r: r.name):
+            for target in gateway.directory.of(route):
+                health = gateway.health(target.name)
+                found.append(
+                    ModelView(
+                        route=route.name,
+                        target=target.name,
+                        vendor=target.vendor,
+                        model=target.model,
+                        state="resting" if health.rest_until > now and not health.open else health.state,
+                        why=health.why,
+                        free_in_seconds=round(max(0.0, health.free_at(now) - now), 1),
+                        first_ms=round(health.first_ms),
+                        error_share=round(health.error_share, 3),
+                        key=target.key,
+                    )
+                )
+        return found
+
+    async def create_token(
+        self, agent: str, note: str = "", labels: dict[str, str] | None = None, key: str = ""
+    ) -> NewToken:
+        """Make a secret with which a program may act as an agent. It is shown once and kept nowhere."""
+        address = parse_address(agent) if "/" in agent else make("outside", agent)
+        await self._known(address)
+        secret = PREFIX + self.worker.random.token(40)
+        held = Held(address, note, self.worker.clock.now_ms(), labels or {})
+        await self._ask(address_of(id_of(secret)), "set", [held], key)
+        return NewToken(id=id_of(secret), agent=address, secret=secret)
+
+    async def tokens(self) -> list[TokenView]:
+        """List the tokens that are valid."""
+        found: list[TokenView] = []
+        after = ""
+        while rows := await self.store.agents(like=f"{DEFAULT_TENANT}/{TOKENS}/", after=after, limit=500):
+            for row in rows:
+                after = row.address
+                kept = (await self.store.state(row.address)).get("held")
+                if kept is not None and kept.value:
+                    body = self.worker.seal.open(kept.value) if self.worker.seal else kept.value
+                    held: Held = _HELD.decode(body, "token")
+                    found.append(
+                        TokenView(
+                            id=key_of(row.address),
+                            agent=held.agent,
+                            note=held.note,
+                            created=held.created,
+                            labels=held.labels,
+                        )
+                    )
+        return found
+
+    async def revoke_token(self, id: str) -> Done:
+        """Let a token stand for nobody any more; it is refused everywhere within five seconds."""
+        found = [t.id for t in await self.tokens() if t.id.startswith(id)] if id else []
+        if len(found) != 1:
+            raise NotFound(
+                "token.unknown" if not found else "token.ambiguous",
+                f"{id!r} names {len(found)} tokens. `holdfast token list` shows them.",
+            )
+        await self._ask(address_of(found[0]), "revoke", [], "")
+        return Done(note=f"revoked {found[0]}")
+
+    async def watch(self, address: str, trace: str = "") -> AsyncIterator[Piece]:
+        """Follow what an agent says and does right now, on this worker: words as they come, tools at work."""
+        target = parse_address(address)
+        if name_of(target) not in self.worker.served:
+            raise Rejected("watch.elsewhere", f"{address} does not run on this server; ask the one that serves it.")
+        pieces: asyncio.Queue[Piece] = asyncio.Queue(_PIECES)
+
+        def heard(of: str, path: str, what: Any) -> None:
+            if trace and of != trace:
+                return
+            piece = piece_of(of, path, what)
+            if piece is not None and not pieces.full():
+                pieces.put_nowait(piece)
+
+        stop = self.worker.feed.listen(target, heard)
+        try:
+            yield Piece(kind="listening")
+            while True:
+                yield await pieces.get()
+        finally:
+            stop()
+
+    # -- money --------------------------------------------------------------------------------------------------
+
+    async def set_budget(
+        self,
+        name: str,
+        scope: str,
+        per: str,
+        usd: float | None = None,
+        tokens: int | None = None,
+        calls: int | None = None,
+        zone: str = "UTC",
+        note: str = "",
+    ) -> BudgetView:
+        """Set a limit, or change the one of this name.
+
+        ``scope``: system, tenant:NAME, agent:NAME (all its instances), agent:NAME/KEY, or any label (team:search). What an
+        agent has others do counts for it, too. ``per``: turn, hour, day, month or ever.
+        """
+        if per not in PERIODS:
+            raise Rejected("budget.malformed", f"A budget is per {', '.join(PERIODS)}; {per!r} is none of them.", per=per)
+        kind, _, rest = scope.partition(":")
+        if not kind or (scope != "system" and not rest):
+            raise Rejected(
+                "budget.malformed",
+                f"{scope!r} is no scope: system, tenant:NAME, agent:NAME, agent:NAME/KEY, or a label such as team:search.",
+                scope=scope,
+            )
+        if usd is None and tokens is None and calls is None:
+            raise Rejected("budget.malformed", "A budget bounds something: give usd, tokens or calls.")
+        try:
+            ZoneInfo(zone)
+        except (ZoneInfoNotFoundError, ValueError):
+            told = f"{zone!r} is not a time zone; write one like Europe/Berlin or UTC."
+            raise Rejected("budget.malformed", told, zone=zone) from None
+        limit = Bounds(None if usd is None else round(usd * 1e9), tokens, calls)
+        budget = Budget(name, scope, per, limit, zone, note)
+        await self.store.set_budget(budget)
+        return self._budget(budget, Amounts(), Amounts())
+
+    async def drop_budget(self, name: str) -> Done:
+        """Remove a limit."""
+        if not await self.store.drop_budget(name):
+            raise NotFound("budget.unknown", f"There is no budget {name!r}. `holdfast budget list` shows them.", budget=name)
+        return Done(note=f"removed the budget {name}")
+
+    async def budgets(self) -> list[BudgetView]:
+        """List the limits, and what is spent of each in its present window."""
+        found: list[BudgetView] = []
+        now = self.worker.clock.now_ms()
+        for budget in await self.store.budgets():
+            windows = [] if budget.per == "turn" else [window_of(budget, "", now)]
+            rows = await self.store.spending(budget.name, windows, limit=1)
+            spent, held = (rows[0].spent, rows[0].outstanding) if rows else (Amounts(), Amounts())
+            found.append(self._budget(budget, spent, held))
+        return found
+
+    async def cost(
+        self,
+        by: list[str] | None = None,
+        since: int = 0,
+        until: int = 0,
+        where: dict[str, str] | None = None,
+        limit: int = 1000,
+    ) -> list[CostView]:
+        """Sum up what was spent, told apart by any of agent, name, model, vendor, target, route, day, hour, root, outcome,
+        trace, or a label (team). Times in milliseconds."""
+        keys = [key if key in DIMENSIONS or key.startswith(LABEL) else f"{LABEL}{key}" for key in by or []]
+        wanted = {k if k in DIMENSIONS or k.startswith(LABEL) else f"{LABEL}{k}": v for k, v in (where or {}).items()}
+        rows = await self.store.cost(keys, since, until, wanted, limit)
+        return [
+            CostView(
+                keys=list(r.keys),
+                usd=r.nanos / 1e9,
+                calls=r.calls,
+                input=r.input,
+                cached=r.cached,
+                output=r.output,
+                reasoning=r.reasoning,
+                seconds=r.took_ms / 1000,
+            )
+            for r in rows
+        ]
+
+    async def forecast(self, where: dict[str, str] | None = None) -> ForecastView:
+        """Foresee what this month will cost: what was spent, and the last seven days' mean for the days that are left."""
+        now = datetime.fromtimestamp(self.worker.clock.now_ms() / 1000, UTC)
+        first = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+        end = (first + timedelta(days=32)).replace(day=1)
+        week = now - timedelta(days=7)
+        so_far = await self.cost([], _ms(first), 0, where)
+        lately = await self.cost([], _ms(week), 0, where)
+        first_row = await self.store.usage(since=_ms(week), limit=1)
+        days = 7.0 if not first_row else min(7.0, max((_ms(now) - first_row[0].at) / 86_400_000, 1 / 24))
+        spent = so_far[0].usd if so_far else 0.0
+        daily = (lately[0].usd if lately else 0.0) / days
+        left = (end - now).total_seconds() / 86_400
+        return ForecastView(
+            month=first.strftime("%Y-%m"), spent_usd=spent, daily_usd=daily, forecast_usd=spent + daily * left
+        )
+
+    async def usage(
+        self, after: int = 0, since: int = 0, until: int = 0, agent: str = "", limit: int = 1000
+    ) -> list[UsageRow]:
+        """Read the ledger, oldest first: one row for each answer of a model."""
+        return await self.store.usage(after, since, until, parse_address(agent) if agent else "", min(limit, 10_000))
+
+    def _budget(self, budget: Budget, spent: Amounts, held: Amounts) -> BudgetView:
+        limit = budget.limit
+        return BudgetView(
+            name=budget.name,
+            scope=budget.scope,
+            per=budget.per,
+            limit_usd=None if limit.nanos is None else limit.nanos / 1e9,
+            limit_tokens=limit.tokens,
+            limit_calls=limit.calls,
+            spent_usd=spent.nanos / 1e9,
+            spent_tokens=spent.tokens,
+            spent_calls=spent.calls,
+            held_usd=held.nanos / 1e9,
+            zone=budget.zone,
+            note=budget.note,
+        )
+
+    async def _known(self, to: str, handler: str = "") -> Any:
+        raise NotImplementedError
+
+    async def _ask(self, to: str, handler: str, args: list[Any], key: str) -> Any:
+        raise NotImplementedError
+
+
+def _ms(moment: datetime) -> int:
+    return int(moment.timestamp() * 1000)
+
+
+def piece_of(trace: str, path: str, what: Any) -> Piece | None:
+    """A feed's news as a view."""
+    if isinstance(what, PartGrew):
+        return Piece(kind="grew", trace=trace, path=path, index=what.index, text=what.text) if what.text else None
+    if isinstance(what, PartBegan):
+        part = what.part
+        kind = "thinking" if isinstance(part, Thinking) else "call" if isinstance(part, ToolCall) else "text"
+        name = part.name if isinstance(part, ToolCall) else ""
+        return Piece(kind=kind, trace=trace, path=path, index=what.index, name=name)
+    if isinstance(what, Ended):
+        return Piece(kind="ended", trace=trace, path=path, text=what.finish)
+    if what == "restart":
+        return Piece(kind="restart", trace=trace, path=path)
+    if isinstance(what, dict) and "tool" in what:
+        news: dict[str, Any] = what  # pyright: ignore[reportUnknownVariableType]
+        kind = "tool" if "arguments" in news else "tool_failed" if "failed" in news else "tool_done"
+        text = str(news.get("arguments") or news.get("failed") or "")
+        return Piece(kind=kind, trace=trace, path=path, name=str(news["tool"]), text=text)
+    return Piece(kind="told", trace=trace, path=path, text=str(what))  # pyright: ignore[reportUnknownArgumentType]
+
+
+__all__ = ["GatewayOperations", "piece_of"]

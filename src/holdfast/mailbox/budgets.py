@@ -1,0 +1,252 @@
+"""``Budgets``: what this worker may spend. Reserved before a call, settled after it, correct whenever the process dies.
+
+A worker takes shares of a budget's window from the store and reserves from them without asking anybody; what was really
+spent is charged in the commit that journals the answer. If the process dies in between, the session ends with it: what it
+held unspent is free again, and the call, which is made again, is paid once. See ``ports.ledger`` for what the store
+guarantees.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from ..domain.errors import LimitExceeded, NotFound
+from ..ports.ledger import FOREVER, Amounts, Budget, Charge
+
+if TYPE_CHECKING:
+    from .worker import Worker
+
+_FRESH_SECONDS = 2.0
+_IDLE_SECONDS = 2.0
+_AHEAD = 16
+_PATIENCE = 3
+_PATIENCE_SECONDS = 0.5
+
+
+class Held:
+    """What this session holds of one window: granted and not spent, and how much of that is reserved by calls under way."""
+
+    __slots__ = ("budget", "held", "lock", "reserved", "used_at", "window")
+
+    def __init__(self, budget: str, window: str) -> None:
+        self.budget = budget
+        self.window = window
+        self.held = Amounts()
+        self.reserved = Amounts()
+        self.used_at = 0.0
+        self.lock = asyncio.Lock()
+
+    @property
+    def free(self) -> Amounts:
+        """What may still be reserved."""
+        return minus(self.held, self.reserved)
+
+
+class Reservation:
+    """One call's hold on all budgets that it falls under."""
+
+    __slots__ = ("amounts", "held")
+
+    def __init__(self, held: list[Held], amounts: Amounts) -> None:
+        self.held = held
+        self.amounts = amounts
+
+
+class Budgets:
+    """See the module. One worker's."""
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+        self._known: dict[str, list[Budget]] = {}
+        self._read_at = -1e9
+        self._reading = asyncio.Lock()
+        self._held: dict[tuple[str, str], Held] = {}
+        self._session = ""
+        self._sweeping = False
+
+    @property
+    def may_bind(self) -> bool:
+        """Whether there are budgets, as far as was known a moment ago."""
+        return bool(self._known) or self._worker.clock.monotonic() - self._read_at >= _FRESH_SECONDS
+
+    async def reserve(self, scopes: list[str], turn: str, amounts: Amounts) -> Reservation | None:
+        """Hold so much of every budget of these scopes; None if there is none. ``turn`` names the turn for budgets per turn.
+        Raises ``LimitExceeded(budget.spent)``, holding nothing."""
+        await self._refresh()
+        budgets = [budget for scope in scopes for budget in self._known.get(scope, ())]
+        if not budgets:
+            return None
+        taken: list[Held] = []
+        try:
+            for budget in budgets:
+                held = self._of(budget, turn)
+                await self._hold(budget, held, amounts)
+                taken.append(held)
+        except BaseException:
+            self._let_go(taken, amounts)
+            raise
+        return Reservation(taken, amounts)
+
+    def settle(self, reservation: Reservation, spent: Amounts) -> list[Charge]:
+        """The call is over: the charges that belong into the commit of its result."""
+        self._let_go(reservation.held, reservation.amounts)
+        for held in reservation.held:
+            held.held = minus(held.held, spent)
+        return [Charge(held.budget, held.window, spent) for held in reservation.held]
+
+    def release(self, reservation: Reservation) -> None:
+        """The call did not happen."""
+        self._let_go(reservation.held, reservation.amounts)
+
+    # -- holding ------------------------------------------------------------------------------------------------
+
+    async def _hold(self, budget: Budget, held: Held, amounts: Amounts) -> None:
+        held.used_at = self._worker.clock.monotonic()
+        if not fits(amounts, held.free):
+            async with held.lock:
+                for again in range(_PATIENCE + 1):
+                    if fits(amounts, held.free):
+                        break
+                    if await self._take(budget, held, amounts):
+                        break
+                    if again == _PATIENCE or not await self._others_hold(budget, held, amounts):
+                        raise self._spent(budget, held)
+                    await self._worker.clock.sleep(_PATIENCE_SECONDS)
+        held.reserved = plus(held.reserved, amounts)
+
+    async def _take(self, budget: Budget, held: Held, amounts: Amounts) -> bool:
+        missing = lacking(amounts, held.free)
+        want = plus(missing, Amounts(amounts.nanos * _AHEAD, amounts.tokens * _AHEAD, amounts.calls * _AHEAD))
+        try:
+            share = await self._worker.store.take_share(self._worker.session, held.budget, held.window, want, missing)
+        except NotFound:
+            self._read_at = -1e9  # dropped a moment ago: it bounds nothing any more
+            held.held = plus(held.held, missing)
+            return True
+        held.held = plus(held.held, share.granted)
+        self._sweep_soon()
+        return fits(amounts, held.free)
+
+    async def _others_hold(self, budget: Budget, held: Held, amounts: Amounts) -> bool:
+        """Whether it would fit if what others hold and do not spend came back."""
+        rows = await self._worker.store.spending(held.budget, [held.window])
+        spent = rows[0].spent if rows else Amounts()
+        for name in ("nanos", "tokens", "calls"):
+            bound = getattr(budget.limit, name)
+            if bound is not None and getattr(spent, name) + getattr(held.reserved, name) + getattr(amounts, name) > bound:
+                return False
+        return True
+
+    def _spent(self, budget: Budget, held: Held) -> LimitExceeded:
+        return LimitExceeded(
+            "budget.spent",
+            f"The budget {budget.name!r} ({budget.scope}, per {budget.per}) has not enough left in {held.window} for this "
+            "call. Raise it (holdfast budget set), and let the agent go on (holdfast resume).",
+            budget=budget.name,
+            scope=budget.scope,
+            window=held.window,
+        )
+
+    def _let_go(self, taken: list[Held], amounts: Amounts) -> None:
+        for held in taken:
+            held.reserved = minus(held.reserved, amounts)
+
+    # -- which --------------------------------------------------------------------------------------------------
+
+    def _of(self, budget: Budget, turn: str) -> Held:
+        if self._session != self._worker.session:  # what another session held is not ours
+            self._held.clear()
+            self._session = self._worker.session
+        window = window_of(budget, turn, self._worker.clock.now_ms())
+        key = budget.name, window
+        found = self._held.get(key)
+        if found is None:
+            found = self._held[key] = Held(budget.name, window)
+        return found
+
+    async def _refresh(self) -> None:
+        if self._worker.clock.monotonic() - self._read_at < _FRESH_SECONDS:
+            return
+        async with self._reading:
+            if self._worker.clock.monotonic() - self._read_at < _FRESH_SECONDS:
+                return
+            known: dict[str, list[Budget]] = {}
+            for budget in await self._worker.store.budgets():
+                known.setdefault(budget.scope, []).append(budget)
+            self._known = known
+            self._read_at = self._worker.clock.monotonic()
+
+    # -- giving back --------------------------------------------------------------------------------------------
+
+    def _sweep_soon(self) -> None:
+        if not self._sweeping and not self._worker.draining:
+            self._sweeping = True
+            self._worker.spawn(self._sweep())
+
+    async def _sweep(self) -> None:
+        """Give back what has not been used for a moment; ends when nothing is held."""
+        worker = self._worker
+        try:
+            while self._held and not worker.draining:
+                await worker.clock.sleep(_IDLE_SECONDS)
+                now = worker.clock.monotonic()
+                for key, held in list(self._held.items()):
+                    if held.reserved or held.lock.locked() or now - held.used_at < _IDLE_SECONDS:
+                        continue
+                    back, held.held = held.held, Amounts()
+                    self._held.pop(key, None)
+                    if back and self._session == worker.session:
+                        await worker.store.give_back(worker.session, held.budget, held.window, floor(back))
+        finally:
+            self._sweeping = False
+
+
+def scopes_of(address: str, chain: tuple[str, ...], tags: dict[str, str]) -> list[str]:
+    """All that a call of this agent falls under: the system, its tenant, itself and its kind, whoever delegated the work to
+    it, and its labels (``team:search``)."""
+    tenant = address.split("/", 1)[0]
+    scopes = ["system", f"tenant:{tenant}"]
+    for agent in dict.fromkeys((*chain, address)):
+        _, name, key = agent.split("/", 2)
+        scopes += [f"agent:{name}", f"agent:{name}/{key}"]
+    scopes += [f"{key}:{value}" for key, value in tags.items()]
+    return list(dict.fromkeys(scopes))
+
+
+def window_of(budget: Budget, turn: str, now_ms: int) -> str:
+    """The window of a budget that is open now."""
+    if budget.per == "turn":
+        return f"turn {turn}"
+    if budget.per == FOREVER:
+        return FOREVER
+    zone = UTC if budget.zone == "UTC" else ZoneInfo(budget.zone)
+    now = datetime.fromtimestamp(now_ms / 1000, zone)
+    return now.strftime({"hour": "%Y-%m-%dT%H", "day": "%Y-%m-%d", "month": "%Y-%m"}[budget.per])
+
+
+def plus(one: Amounts, other: Amounts) -> Amounts:
+    """Both together."""
+    return Amounts(one.nanos + other.nanos, one.tokens + other.tokens, one.calls + other.calls)
+
+
+def minus(one: Amounts, other: Amounts) -> Amounts:
+    """One without the other."""
+    return Amounts(one.nanos - other.nanos, one.tokens - other.tokens, one.calls - other.calls)
+
+
+def floor(amounts: Amounts) -> Amounts:
+    """Nothing below zero."""
+    return Amounts(max(0, amounts.nanos), max(0, amounts.tokens), max(0, amounts.calls))
+
+
+def lacking(wanted: Amounts, free: Amounts) -> Amounts:
+    """What is wanted and not free."""
+    return floor(minus(wanted, free))
+
+
+def fits(wanted: Amounts, free: Amounts) -> bool:
+    """Whether all of it is free."""
+    return wanted.nanos <= free.nanos and wanted.tokens <= free.tokens and wanted.calls <= free.calls

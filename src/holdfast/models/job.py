@@ -1,0 +1,159 @@
+"""``Job``: what is wanted of a model. ``Reply``: what came of it, with everything that explains it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from ..domain.conversation import Answer, Prompt, Usage
+from .dialects import DIALECTS
+from .routes import Target
+
+
+class Attempt(msgspec.Struct, omit_defaults=True):
+    """One time that a target was asked. ``outcome`` is ``ok`` or the problem's kind."""
+
+    target: str
+    outcome: str
+    ms: int = 0
+    why: str = ""
+
+
+class Facts(msgspec.Struct, omit_defaults=True):
+    """What the ledger and an explanation need of an answer.
+
+    Attributes:
+        nanos: money in 1e-9 US dollars; ``priced`` says whether a price was known.
+        first_ms: until the answer began; ``took_ms`` until it was whole; both from the first attempt on.
+        reason: why this target was asked.
+        attempts: all of them, the last one last.
+        lost: what the conversion to this vendor's format could not carry.
+    """
+
+    route: str
+    target: str
+    vendor: str
+    model: str
+    usage: Usage = msgspec.field(default_factory=Usage)
+    nanos: int = 0
+    priced: bool = False
+    took_ms: int = 0
+    first_ms: int = 0
+    reason: str = ""
+    attempts: list[Attempt] = []
+    cached: bool = False
+    repeated: bool = False
+
+
+class Job:
+    """A request to a route, in the dialect in which it came. It is converted only if the target speaks another one.
+
+    Args:
+        route: the route's name.
+        dialect: of ``body``.
+        body: the request as it came.
+        prompt: the same, read; made from ``body`` when somebody asks for it.
+        urgent: worth asking two vendors for.
+        deadline: monotonic seconds after which nobody wants the answer any more; 0 for none.
+        labels: who asks, for rules: agent, name, tenant, and free labels.
+    """
+
+    __slots__ = ("_prompt", "body", "deadline", "dialect", "labels", "route", "urgent")
+
+    def __init__(
+        self,
+        route: str,
+        *,
+        dialect: str = "",
+        body: dict[str, Any] | None = None,
+        prompt: Prompt | None = None,
+        urgent: bool = False,
+        deadline: float = 0.0,
+        labels: dict[str, str] | None = None,
+    ) -> None:
+        self.route = route
+        self.dialect = dialect
+        self.body = body
+        self._prompt = prompt
+        self.urgent = urgent
+        self.deadline = deadline
+        self.labels = labels or {}
+
+    @property
+    def prompt(self) -> Prompt:
+        """The request in no vendor's words."""
+        if self._prompt is None:
+            assert self.body is not None
+            self._prompt = DIALECTS[self.dialect].read_prompt(self.body)
+        return self._prompt
+
+    @property
+    def prefilled(self) -> bool:
+        """Whether the conversation ends with the assistant's words, to go on from."""
+        if self.body is not None and self.dialect != "openai-responses":
+            messages = self.body.get("messages")
+            return bool(messages) and isinstance(messages, list) and _role(messages[-1]) == "assistant"  # pyright: ignore[reportUnknownArgumentType]
+        said = self.prompt.said
+        return bool(said) and said[-1].role == "assistant"
+
+    def without_prefill(self) -> Job:
+        """The same request from its last question on."""
+        prompt = self.prompt
+        said = list(prompt.said)
+        while said and said[-1].role == "assistant":
+            said.pop()
+        whole = msgspec.structs.replace(prompt, said=said)
+        return Job(self.route, prompt=whole, urgent=self.urgent, deadline=self.deadline, labels=self.labels)
+
+    def written_for(self, target: Target, *, stream: bool) -> dict[str, Any]:
+        """The request as this target takes it."""
+        if self.body is not None and self.dialect == target.dialect:
+            body = {**self.body, "model": target.model}
+            if stream:
+                body["stream"] = True
+                if target.dialect == "openai-chat":
+                    body["stream_options"] = {"include_usage": True}
+            else:
+                body.pop("stream", None)
+                body.pop("stream_options", None)
+            return body
+        dialect = DIALECTS[target.dialect]
+        return dialect.write_prompt(self.prompt, target.model, stream=stream, max_tokens=target.max_output)
+
+    @property
+    def max_tokens(self) -> int:
+        """Most tokens of the answer; 0 if the request does not say."""
+        if self.body is None:
+            return self.prompt.settings.max_tokens
+        given = self.body.get("max_completion_tokens") or self.body.get("max_tokens") or self.body.get("max_output_tokens")
+        return given if isinstance(given, int) else 0
+
+    def size(self) -> int:
+        """Roughly how many tokens the request has: a quarter of its characters."""
+        return max(1, len(msgspec.json.encode(self.body if self.body is not None else self.prompt)) // 4)
+
+
+class Reply:
+    """An answer and its facts. ``body`` is there if the target spoke the job's dialect; ``answer`` is read from it when
+    somebody asks."""
+
+    __slots__ = ("_answer", "body", "dialect", "facts")
+
+    def __init__(self, facts: Facts, *, answer: Answer | None = None, dialect: str = "", body: dict[str, Any] | None = None):
+        self.facts = facts
+        self._answer = answer
+        self.dialect = dialect
+        self.body = body
+
+    @property
+    def answer(self) -> Answer:
+        """The answer in no vendor's words."""
+        if self._answer is None:
+            assert self.body is not None
+            self._answer = DIALECTS[self.dialect].read_answer(self.body)
+        return self._answer
+
+
+def _role(message: Any) -> str:
+    return str(message.get("role", "")) if isinstance(message, dict) else ""  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]

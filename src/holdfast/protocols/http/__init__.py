@@ -1,0 +1,1 @@
+"""HTTP: what other programs speak. Today the endpoints of the model gateway."""

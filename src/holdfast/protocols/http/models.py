@@ -1,0 +1,261 @@
+"""The endpoints of the model gateway, in the words of OpenAI and Anthropic.
+
+A request becomes a message to the agent whose token it carries; the answer is the outcome of that turn. What is streamed
+comes from the turn as it happens. Nothing is sent before the first piece of an answer is there, so that every failure
+before it is an ordinary HTTP error.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import msgspec
+
+from ...control.outside import ASK, Asked, Held
+from ...domain.conversation import Event, events_of
+from ...domain.errors import HoldfastError, LimitExceeded, NotFound, Rejected, Unavailable
+from ...domain.labels import USER
+from ...domain.message import Kind, Message, Outcome
+from ...flow import Flow
+from ...journal.codec import decode_any, encode, error_of
+from ...mailbox.worker import Worker
+from ...models.dialects import DIALECTS
+from ...models.dialects.dialect import Dialect
+from .requests import Gone, Request, TooLarge
+from .tokens import Tokens
+
+DIALECT_OF = {"/v1/chat/completions": "openai-chat", "/v1/responses": "openai-responses", "/v1/messages": "anthropic"}
+_decode = msgspec.json.Decoder(dict[str, Any]).decode
+_PIECES = 10_000
+
+
+class ModelEndpoints:
+    """See the module."""
+
+    def __init__(self, flow: Flow, tokens: Tokens) -> None:
+        self._flow = flow
+        self._worker: Worker = flow.worker
+        self._tokens = tokens
+
+    async def answer(self, request: Request) -> None:
+        """One of the paths in ``DIALECT_OF``."""
+        dialect = DIALECTS[DIALECT_OF[request.path]]
+        try:
+            held = await self._tokens.whose(secret_of(request))
+            if held is None:
+                await _refuse(
+                    request, dialect, "auth", "This token is not known here. `holdfast token create AGENT` makes one."
+                )
+                return
+            asked = self._asked(dialect, await request.body(), request)
+            message = self._message(held, asked, request)
+        except TooLarge:
+            await _refuse(request, dialect, "bad_request", "The request is too large.")
+            return
+        except HoldfastError as error:
+            await _problem(request, dialect, error)
+            return
+        except Gone:
+            return
+        if asked.stream:
+            await _Stream(self._flow, request, dialect, message, asked).run()
+        else:
+            await self._whole(request, dialect, message)
+
+    async def _whole(self, request: Request, dialect: Dialect, message: Message) -> None:
+        try:
+            _, outcome = await self._flow.accept(message, wait=True)
+            found = result_of(outcome)
+        except HoldfastError as error:
+            await _problem(request, dialect, error)
+            return
+        await request.json(200, found["body"], _facts(found["facts"]))
+
+    async def models(self, request: Request) -> None:
+        """``GET /v1/models``."""
+        gateway = self._worker.models
+        if await self._tokens.whose(secret_of(request)) is None:
+            await _refuse(request, DIALECTS["openai-chat"], "auth", "This token is not known here.")
+            return
+        routes = gateway.directory.describe() if gateway is not None else []
+        data = [{"id": r["name"], "object": "model", "created": 0, "owned_by": "holdfast"} for r in routes]
+        await request.json(200, {"object": "list", "data": data})
+
+    def _asked(self, dialect: Dialect, raw: bytes, request: Request) -> Asked:
+        try:
+            body = _decode(raw)
+        except msgspec.DecodeError as error:
+            raise Rejected("model.bad_request", f"The body is not a JSON object: {error}.") from error
+        model = body.get("model")
+        if not isinstance(model, str) or not model:
+            raise Rejected("model.bad_request", "The field 'model' is missing: name a route. GET /v1/models lists them.")
+        if self._worker.models is not None:
+            self._worker.models.directory.route(model)
+        return Asked(dialect.name, body, bool(body.get("stream")), request.header(b"x-holdfast-urgent") == "true")
+
+    def _message(self, held: Held, asked: Asked, request: Request) -> Message:
+        worker = self._worker
+        payload = encode(((asked,), {}), "request", worker.limits.payload_bytes)
+        trace = request.header(b"x-holdfast-trace") or worker.random.token(16)
+        key = request.header(b"idempotency-key")
+        return Message(
+            held.agent,
+            Kind.REQUEST,
+            ASK,
+            payload,
+            key=key and f"http:{key}",
+            sender=held.agent,
+            trace=trace,
+            labels=(USER,),
+            tags=held.labels,
+            created=worker.clock.now_ms(),
+        )
+
+
+class _Stream:
+    """One answer on its way out, piece by piece."""
+
+    def __init__(self, flow: Flow, request: Request, dialect: Dialect, message: Message, asked: Asked) -> None:
+        self._flow = flow
+        self._request = request
+        self._dialect = dialect
+        self._message = message
+        self._pieces: asyncio.Queue[Event | None] = asyncio.Queue(_PIECES)
+        options: dict[str, Any] = asked.body.get("stream_options") or {}
+        usage = dialect.name != "openai-chat" or bool(options.get("include_usage"))
+        self._writer = dialect.writer(
+            str(asked.body["model"]), id=f"hf-{message.trace[:24]}", created=message.created // 1000, include_usage=usage
+        )
+        self._begun = False
+        self._lost = False
+
+    async def run(self) -> None:
+        """Send it."""
+        worker, request = self._flow.worker, self._request
+        stop = worker.feed.listen(self._message.to, self._heard)
+        turn: asyncio.Task[Outcome | None] = asyncio.Task(self._turn(), loop=worker.loop)
+        left = asyncio.Task(request.hung_up(), loop=worker.loop)
+        left.add_done_callback(lambda _: self._wake())
+        try:
+            while (event := await self._pieces.get()) is not None:
+                await self._send(event)
+            if left.done() and not turn.done():
+                self._call_off()
+                return
+            await self._end(await turn)
+        except HoldfastError as error:
+            await self._fail(error)
+        finally:
+            stop()
+            for task in (turn, left):
+                task.cancel()
+
+    async def _turn(self) -> Outcome | None:
+        try:
+            return (await self._flow.accept(self._message, wait=True))[1]
+        finally:
+            self._wake()
+
+    def _heard(self, trace: str, path: str, what: Any) -> None:
+        if trace == self._message.trace and not isinstance(what, (str, dict)):
+            try:
+                self._pieces.put_nowait(what)
+            except asyncio.QueueFull:
+                self._lost = True
+                self._wake()
+
+    def _wake(self) -> None:
+        if self._pieces.full():
+            self._pieces.get_nowait()
+        self._pieces.put_nowait(None)
+
+    async def _send(self, event: Event) -> None:
+        data = self._writer.write(event)
+        while not self._pieces.empty() and (more := self._pieces.get_nowait()) is not None:
+            data += self._writer.write(more)
+        if not self._begun:
+            self._begun = True
+            await self._request.begin_stream()
+        if data:
+            await self._request.piece(data)
+
+    async def _end(self, outcome: Outcome | None) -> None:
+        found = result_of(outcome)
+        if self._lost:
+            raise Unavailable("server.busy", "This client did not read fast enough, so pieces of the answer were dropped.")
+        if not self._begun:  # the turn ran elsewhere, or was answered from memory: nothing was heard of it
+            answer = self._dialect.read_answer(found["body"])
+            await self._request.begin_stream(_facts(found["facts"]))
+            await self._request.piece(b"".join(self._writer.write(event) for event in events_of(answer)))
+        await self._request.end_stream()
+
+    async def _fail(self, error: HoldfastError) -> None:
+        if not self._begun:
+            await _problem(self._request, self._dialect, error)
+            return
+        await self._request.piece(self._writer.error(kind_of(error), error.message))
+        await self._request.end_stream()
+
+    def _call_off(self) -> None:
+        """Nobody listens any more: the vendor need not go on."""
+        active = self._flow.worker.holdings.actives.get(self._message.to)
+        for turn in list(active.running) if active is not None else ():
+            if turn.item.message.trace == self._message.trace:
+                turn.cancel("the client hung up")
+
+
+def secret_of(request: Request) -> str:
+    """The token of a request, wherever its client puts it."""
+    bearer = request.header(b"authorization")
+    return bearer[7:].strip() if bearer[:7].lower() == "bearer " else request.header(b"x-api-key")
+
+
+def result_of(outcome: Outcome | None) -> dict[str, Any]:
+    """What the turn returned; raises what it failed with."""
+    assert outcome is not None
+    if outcome.failure is not None:
+        raise error_of(outcome.failure)
+    return decode_any(outcome.value)
+
+
+_KINDS = {
+    "model.too_long": "too_long",
+    "model.filtered": "content_filter",
+    "model.unknown": "unknown_model",
+    "model.unavailable": "overloaded",
+    "model.auth": "server_error",
+    "model.not_there": "server_error",
+    "budget.spent": "quota",
+}
+
+
+def kind_of(error: HoldfastError) -> Any:
+    """The kind of problem, as the dialects know them."""
+    if error.code in _KINDS:
+        return _KINDS[error.code]
+    if isinstance(error, LimitExceeded):
+        return "rate_limited"
+    if isinstance(error, (Rejected, NotFound)):
+        return "not_allowed" if error.code == "gate.denied" else "bad_request"
+    return "overloaded" if isinstance(error, Unavailable) else "server_error"
+
+
+async def _problem(request: Request, dialect: Dialect, error: HoldfastError) -> None:
+    status, body = dialect.write_error(kind_of(error), f"{error.message} [{error.code}]")
+    headers = [(b"x-holdfast-error", error.code.encode())]
+    if isinstance(error, Unavailable) or error.retry:
+        seconds = float(error.details.get("retry_seconds", 1.0))
+        headers.append((b"retry-after", str(max(1, round(seconds))).encode()))
+    await request.json(status, body, headers)
+
+
+async def _refuse(request: Request, dialect: Dialect, kind: Any, message: str) -> None:
+    status, body = dialect.write_error(kind, message)
+    await request.json(status, body)
+
+
+def _facts(facts: dict[str, Any]) -> list[tuple[bytes, bytes]]:
+    """Who answered, for whoever looks at the headers."""
+    shown = {"target": facts["target"], "model": facts["model"], "attempts": len(facts.get("attempts", ())) or 1}
+    return [(f"x-holdfast-{name}".encode(), str(value).encode("latin-1", "replace")) for name, value in shown.items()]

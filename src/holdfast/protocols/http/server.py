@@ -1,0 +1,90 @@
+"""``HttpServer``: uvicorn around the endpoints, in the server's own loop."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+
+import uvicorn
+
+from ...domain.errors import Unavailable
+from .models import DIALECT_OF, ModelEndpoints
+from .requests import Receive, Request, Scope, Send
+
+
+class HttpServer:
+    """See the module."""
+
+    def __init__(self, models: ModelEndpoints, host: str, port: int) -> None:
+        self._models = models
+        self._host = host
+        self.port = port
+        self._server: _Uvicorn | None = None
+        self._serving: asyncio.Task[None] | None = None
+
+    @property
+    def url(self) -> str:
+        """Where it is."""
+        return f"http://{self._host}:{self.port}"
+
+    async def start(self) -> None:
+        """Listen. Raises ``Unavailable(server.port)``."""
+        sock = socket.socket(socket.AF_INET6 if ":" in self._host else socket.AF_INET)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            sock.bind((self._host, self.port))
+        except OSError as error:
+            sock.close()
+            raise Unavailable(
+                "server.port",
+                f"HTTP cannot listen on {self._host}:{self.port}: {error.strerror}. Choose another --http port.",
+            ) from error
+        self.port = sock.getsockname()[1]
+        config = uvicorn.Config(
+            self._app,
+            http="httptools",
+            ws="none",
+            interface="asgi3",
+            lifespan="off",
+            log_level="warning",
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            timeout_graceful_shutdown=2,
+        )
+        self._server = _Uvicorn(config)
+        self._serving = asyncio.Task(self._server.serve(sockets=[sock]), loop=asyncio.get_running_loop())
+        while not self._server.started and not self._serving.done():  # noqa: ASYNC110 - uvicorn says it no other way
+            await asyncio.sleep(0.005)
+
+    async def stop(self) -> None:
+        """Let requests in flight end, then hang up."""
+        if self._server is not None and self._serving is not None:
+            self._server.should_exit = True
+            with suppress(asyncio.CancelledError):
+                await self._serving
+
+    async def _app(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        request = Request(scope, receive, send)
+        if request.path in DIALECT_OF and request.method == "POST":
+            await self._models.answer(request)
+        elif request.path == "/v1/models" and request.method == "GET":
+            await self._models.models(request)
+        elif request.path == "/healthz":
+            await request.json(200, {"ok": True})
+        else:
+            error = {"message": f"There is no {request.method} {request.path} here.", "code": "http.not_found"}
+            await request.json(404, {"error": error})
+
+
+class _Uvicorn(uvicorn.Server):
+    """Signals are the process's own business."""
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        """Leave them alone."""
+        yield

@@ -1,0 +1,119 @@
+"""Calling a tool: always a step, whatever comes of it, so that a replay meets the same steps even if the tools changed."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import msgspec
+
+from ..domain.conversation import Text, ToolCall, ToolResult
+from ..domain.errors import HoldfastError, Nondeterminism, StepFailed
+from ..tools.tool import Tool, ToolFailed, parts_of
+from ..turn.context import Context
+from ..turn.run import Options, run
+from .mind import Mind
+
+UNTRUSTED = "untrusted"
+"""The label of what a tool brought in that nobody vouches for."""
+
+
+class Final:
+    """What a tool returns to end the turn with this answer, without asking the model again."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
+async def call_tools(ctx: Context, mind: Mind, calls: list[ToolCall]) -> tuple[list[ToolResult], Final | None]:
+    """All calls of one answer, side by side unless one must be alone; results in the order of the calls."""
+    alone = any((t := mind.tool(c.name)) is not None and t.alone for c in calls)
+    outcomes = await ctx.gather(*(_call(ctx, mind, call) for call in calls), limit=1 if alone else 0)
+    results = [result for result, _ in outcomes]
+    return results, next((final for _, final in outcomes if final is not None), None)
+
+
+async def _call(ctx: Context, mind: Mind, call: ToolCall) -> tuple[ToolResult, Final | None]:
+    ctx.tell({"tool": call.name, "id": call.id, "arguments": call.arguments})
+    value: Any = None
+    failure = ""
+    try:
+        tool = mind.tool(call.name)
+        if tool is not None and tool.takes_context:
+            value = await _with_steps(ctx, tool, call)
+        else:
+            value = await _as_step(ctx, tool or _missing(mind, call.name), call)
+    except Nondeterminism:
+        raise
+    except ToolFailed as error:
+        failure = str(error)
+    except StepFailed as error:
+        failure = str(error.details.get("text") or error.message)
+    except HoldfastError as error:
+        failure = error.message
+    ctx.tell({"tool": call.name, "id": call.id, "failed" if failure else "done": failure or True})
+    if failure:
+        return ToolResult(call.id, [Text(f"Error: {failure}")], call.name, error=True), None
+    if isinstance(value, Final):
+        return ToolResult(call.id, [Text("Done.")], call.name), value
+    return ToolResult(call.id, parts_of(value), call.name), None
+
+
+async def _with_steps(ctx: Context, tool: Tool, call: ToolCall) -> Any:
+    """Run a tool that makes steps of its own. It is code of the definition, which cannot change under the turn; that it was
+    called, and what came of it, is one more step behind its own."""
+    failed: ToolFailed | None = None
+    value: Any = None
+    try:
+        value = await tool.call(ctx, **tool.read(call.arguments))
+    except ToolFailed as error:
+        failed = error
+    if isinstance(value, Final):
+        return value
+
+    async def give(given: Any) -> Any:
+        if failed is not None:
+            raise failed
+        return value
+
+    labels = (f"tool:{tool.name}",) if tool.trusted else (f"tool:{tool.name}", UNTRUSTED)
+    return await run(ctx.turn, give, (_shown(call.arguments),), Options(tool.name, labels=labels, verb="tool"))
+
+
+async def _as_step(ctx: Context, tool: Tool, call: ToolCall) -> Any:
+    """Run a tool as one step, its arguments read inside it: what they must be may change while a turn is in flight."""
+    sync = not inspect.iscoroutinefunction(tool.call) and not inspect.iscoroutinefunction(type(tool.call).__call__)
+
+    def in_thread(given: Any) -> Any:
+        return tool.call(**tool.read(call.arguments))
+
+    async def on_loop(given: Any) -> Any:
+        return await tool.call(**tool.read(call.arguments))
+
+    def happened(given: Any) -> Any:
+        assert tool.verify is not None
+        return tool.verify(**tool.read(call.arguments))
+
+    labels = (f"tool:{tool.name}",) if tool.trusted else (f"tool:{tool.name}", UNTRUSTED)
+    verify = happened if tool.verify is not None else None
+    options = Options(tool.name, tool.retry, tool.timeout_seconds, tool.idempotent, verify, None, labels, "tool")
+    return await run(ctx.turn, in_thread if sync else on_loop, (_shown(call.arguments),), options)
+
+
+def _missing(mind: Mind, name: str) -> Tool:
+    known = ", ".join(spec.name for spec in mind.tools) or "none"
+
+    async def fail(**given: Any) -> None:
+        raise ToolFailed(f"There is no tool {name!r}. There are: {known}.")
+
+    return Tool(fail, name=name)
+
+
+def _shown(arguments: str) -> Any:
+    """Arguments for the journal: as values if they can be read, else as the model wrote them."""
+    try:
+        return msgspec.json.decode(arguments or "{}")
+    except msgspec.DecodeError:
+        return arguments

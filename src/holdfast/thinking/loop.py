@@ -1,0 +1,105 @@
+"""``converse``: one turn of a thinking agent: ask the model, call the tools it wants, ask again, until it has answered.
+
+Every request and every call is a step, so after a crash the loop runs again and is answered from the journal: the model is
+not asked twice for what it said, and no tool is called twice for what it did.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import msgspec
+
+from ..domain.conversation import Answer, Media, Part, Prompt, Said, Text, ToolResult
+from ..domain.errors import LimitExceeded, Rejected, TurnFailed
+from ..turn.context import Context
+from .calling import call_tools
+from .memory import Memory, shortened
+from .mind import Mind
+from .output import WrongForm
+
+
+async def converse(ctx: Context, mind: Mind, content: str | list[Text | Media]) -> Any:
+    """Answer what was said. Returns text, or a value of the mind's form.
+
+    Raises:
+        LimitExceeded: ``agent.too_many_rounds``.
+        TurnFailed: ``agent.no_answer``: the model's answer was cut off, refused, or of the wrong form to the end.
+        HoldfastError: ``model.*``.
+    """
+    memory = await Memory.load(ctx) if mind.remember else Memory.empty(ctx)
+    if mind.memory_tokens:
+        await memory.make_room(mind.model, mind.memory_tokens)
+    system = await _system(ctx, mind, memory)
+    parts: list[Part] = [Text(content)] if isinstance(content, str) else list(content)
+    new = [Said("user", parts)]
+    corrections = 0
+    for _ in range(mind.rounds):
+        answer = await ctx.model(_prompt(mind, system, memory, new))
+        new.append(Said("assistant", answer.parts))
+        if answer.calls:
+            results, final = await call_tools(ctx, mind, answer.calls)
+            new.append(Said("user", list[Part](results)))
+            if final is not None:
+                new.append(Said("assistant", [Text(str(final.value))]))
+                return await _done(mind, memory, new, final.value)
+            continue
+        try:
+            return await _done(mind, memory, new, mind.form.read(_whole(answer)))
+        except WrongForm as wrong:
+            if corrections >= mind.output_retries:
+                raise TurnFailed("agent.no_answer", f"{mind.model} gave no answer of the right form: {wrong}") from wrong
+            corrections += 1
+            new.append(Said("user", [Text(str(wrong))]))
+    raise LimitExceeded(
+        "agent.too_many_rounds",
+        f"The agent asked its model {mind.rounds} times in one turn without coming to an answer. Raise rounds=, or look at "
+        "what it does (holdfast journal).",
+        rounds=mind.rounds,
+    )
+
+
+async def _done(mind: Mind, memory: Memory, new: list[Said], value: Any) -> Any:
+    if mind.remember:
+        await memory.keep(new)
+    return value
+
+
+def _whole(answer: Answer) -> Answer:
+    if answer.finish in ("content_filter", "refusal"):
+        raise TurnFailed("agent.no_answer", f"The model refused to answer: {answer.text or answer.finish}")
+    if answer.finish == "length":
+        raise TurnFailed("agent.no_answer", "The model's answer was cut off at its length limit. Raise settings.max_tokens.")
+    return answer
+
+
+def _prompt(mind: Mind, system: list[Said], memory: Memory, new: list[Said]) -> Prompt:
+    said = [*memory.said, *new]
+    if mind.memory_tokens:
+        said = shortened(said, mind.memory_tokens * 2)
+    return Prompt(mind.model, [*system, *_with_breakpoint(said)], mind.tools, mind.form.settings(mind.settings))
+
+
+def _with_breakpoint(said: list[Said]) -> list[Said]:
+    """The vendor may cache everything up to here: the next request begins with the same."""
+    last = said[-1]
+    part = last.parts[-1] if last.parts else None
+    if not isinstance(part, (Text, ToolResult)):
+        return said
+    marked = msgspec.structs.replace(part, cache=True)
+    return [*said[:-1], Said(last.role, [*last.parts[:-1], marked])]
+
+
+async def _system(ctx: Context, mind: Mind, memory: Memory) -> list[Said]:
+    told: Any = mind.instructions
+    if callable(told):
+        told = told(ctx)
+        if inspect.isawaitable(told):
+            told = await told
+    if not isinstance(told, str):
+        raise Rejected("agent.instructions", f"Instructions must be text; {ctx.name} gave {type(told).__name__}.")
+    parts: list[Part] = [Text(told, cache=True)] if told else []
+    if memory.summary:
+        parts.append(Text(f"What was said before, summed up:\n{memory.summary}"))
+    return [Said("system", parts)] if parts else []

@@ -1,0 +1,82 @@
+"""``Mind``: what makes an agent a thinking one: its model, its instructions, its tools, the form of its answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ..domain.conversation import Settings, ToolSpec
+from ..domain.errors import Rejected
+from ..tools import Tool, tool_of
+from .output import Form
+
+
+class Mind:
+    """See the module.
+
+    Args:
+        model: a route's name.
+        instructions: what it is told first; a function of the context makes them anew each time.
+        tools: functions, ``Tool``s, or agents' ``as_tool()``.
+        output: the type of its answers, or a JSON schema; text by default.
+        settings: for the model.
+        rounds: how often at most it may ask the model in one turn.
+        output_retries: how often it may correct an answer of the wrong form.
+        memory_tokens: about how much of the conversation goes to the model; older parts are summed up. 0 for the target's
+            own limit.
+        remember: False forgets the conversation with every turn.
+    """
+
+    __slots__ = (
+        "_tools",
+        "form",
+        "instructions",
+        "memory_tokens",
+        "model",
+        "output_retries",
+        "remember",
+        "rounds",
+        "settings",
+    )
+
+    def __init__(
+        self,
+        model: str,
+        *,
+        instructions: str | Callable[..., Any] = "",
+        tools: Sequence[Any] = (),
+        output: Any = None,
+        settings: Settings | None = None,
+        rounds: int = 50,
+        output_retries: int = 2,
+        memory_tokens: int = 60_000,
+        remember: bool = True,
+    ) -> None:
+        self.model = model
+        self.instructions = instructions
+        self.form = Form(output)
+        self.settings = settings or Settings()
+        self.rounds = rounds
+        self.output_retries = output_retries
+        self.memory_tokens = memory_tokens
+        self.remember = remember
+        self._tools: dict[str, Tool] = {}
+        for given in tools:
+            self.add(tool_of(given))
+
+    def add(self, tool: Tool) -> None:
+        """Give it one more tool. Raises ``Rejected(tool.duplicate)``."""
+        if tool.name in self._tools:
+            raise Rejected(
+                "tool.duplicate", f"There are two tools named {tool.name!r}. Give one another name.", tool=tool.name
+            )
+        self._tools[tool.name] = tool
+
+    def tool(self, name: str) -> Tool | None:
+        """A tool by name."""
+        return self._tools.get(name)
+
+    @property
+    def tools(self) -> list[ToolSpec]:
+        """What the model sees of its tools."""
+        return [t.spec for t in self._tools.values()]

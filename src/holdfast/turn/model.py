@@ -1,0 +1,200 @@
+"""``model``: ask a language model. One step, whatever the gateway has to do to get an answer.
+
+The journal gets the answer and the facts of the call, in the commit of its ledger row; the pieces of an answer go to
+listeners only. If no vendor answers, the turn leaves memory as a wait named ``provider`` and comes back when one does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from hashlib import sha256
+from typing import Any, TypeVar
+
+import msgspec
+
+from ..domain import labels as provenance
+from ..domain.conversation import Answer, Event
+from ..domain.entry import EntryKind, StoredEntry
+from ..domain.errors import HoldfastError, LimitExceeded, Rejected
+from ..journal.codec import Raw, encode, error_of, failure_of
+from ..mailbox.budgets import Reservation
+from ..models.gateway import Gateway, NoTarget, Watcher
+from ..models.job import Facts, Job, Reply
+from .paying import enter, pause, reserve
+from .turn import Turn
+
+T = TypeVar("T")
+
+PROVIDER = "provider"
+"""The verb of the wait for a vendor that answers."""
+_PATIENCE_SECONDS = 1.0
+_BODY = msgspec.msgpack.Decoder(dict[str, Any])
+_ANSWER = msgspec.msgpack.Decoder(Answer)
+_FACTS = msgspec.msgpack.Decoder(Facts)
+
+
+class _Pieces:
+    """Tells the agent's listeners of an answer as it comes; the gateway's ``Watcher``."""
+
+    def __init__(self, turn: Turn, path: str, may_restart: bool) -> None:
+        self._feed = turn.worker.feed
+        self._place = turn.active.address, turn.item.message.trace, path
+        self._may_restart = may_restart
+
+    def event(self, event: Event) -> None:
+        """See ``Watcher``."""
+        self._feed.tell(*self._place, event)
+
+    def restart(self) -> bool:
+        """See ``Watcher``."""
+        if self._may_restart:
+            self._feed.tell(*self._place, "restart")
+        return self._may_restart
+
+
+async def ask_model(turn: Turn, job: Job, *, outside: bool = False, whole: bool = False) -> Reply:
+    """Get an answer, once for ever.
+
+    Args:
+        outside: for a program that waits at the other end of a connection: the turn does not wait for a vendor to come
+            back, what was given on is not taken back, and the message becomes durable together with the answer, since
+            before it there is nothing to lose that the program would not ask for again.
+        whole: do not stream it from the vendor, and keep the vendor's own format.
+    """
+    gateway = _gateway(turn)
+    route = job.route
+    path, recorded = await turn.step("model", route)
+    if recorded is not None and recorded.result is not None:
+        return _recorded(recorded.result, route)
+    turn.review("model", route, path, args=_described(job))
+    if not outside:
+        if turn.item.id == 0:
+            await turn.accept()
+        elif turn.active.unsettled:
+            await turn.flush()
+    started = turn.clock.monotonic()
+    begun = recorded is not None
+    if begun and path in turn.rows:
+        await turn.wait_for(path, PROVIDER, route, silent=True)
+    await turn.harmless()
+    turn.effects.add(path)
+    turn.busy += 1
+    try:
+        while True:
+            try:
+                watch = None if whole else _Pieces(turn, path, not outside)
+                patience = -1.0 if outside else _PATIENCE_SECONDS
+                reply, reservation = await _aside(turn, _paid(turn, gateway, job, watch, patience))
+                break
+            except NoTarget as nobody:
+                if outside:
+                    raise
+                if not begun:
+                    turn.journal(EntryKind.INTENT, path, "model", route, detail={"waits": nobody.details})
+                    begun = True
+                await _until_one_is_back(turn, path, route, nobody)
+            except HoldfastError as error:
+                if error.code == "budget.spent" and isinstance(error, LimitExceeded) and not outside:
+                    await _aside(turn, pause(turn, error))
+                    turn.give_up()  # when it is resumed, it comes back to this very step
+                took = int((turn.clock.monotonic() - started) * 1000)
+                turn.journal(EntryKind.STEP, path, "model", route, None, failure_of(error), (), _described(job), took)
+                if not outside:
+                    await turn.active.flush()
+                raise
+        _keep(turn, path, job, reply, reservation)
+        if not outside:
+            await turn.active.flush()
+        return reply
+    finally:
+        turn.effects.discard(path)
+        turn.busy -= 1
+
+
+async def _paid(
+    turn: Turn, gateway: Gateway, job: Job, watch: Watcher | None, patience: float
+) -> tuple[Reply, Reservation | None]:
+    """Reserve what it may cost, and ask."""
+    budgets = turn.worker.budgets
+    reservation = await reserve(turn, job) if budgets.may_bind else None
+    try:
+        return await gateway.ask(job, watch, patience_seconds=patience), reservation
+    except BaseException:
+        if reservation is not None:
+            budgets.release(reservation)
+        raise
+
+
+def _keep(turn: Turn, path: str, job: Job, reply: Reply, reservation: Reservation | None) -> None:
+    """The answer, its facts, its ledger row and its charges, in one commit."""
+    facts, route = reply.facts, job.route
+    labels = (f"model:{facts.vendor}/{facts.model}",)
+    turn.labels = provenance.join(turn.labels, labels)
+    detail = {"facts": facts, "asked": _described(job), "dialect": reply.dialect}
+    value, failure = b"", None
+    try:
+        answer = reply.body if reply.body is not None else reply.answer
+        value = encode(answer, f"answer of {route}", turn.limits.payload_bytes)
+    except HoldfastError as error:  # too large: it was paid for all the same
+        failure = error
+    body, failed = (None, failure_of(failure)) if failure is not None else (Raw(value), None)
+    took, attempts = facts.took_ms, len(facts.attempts)
+    turn.journal(EntryKind.STEP, path, "model", route, body, failed, labels, detail, took, attempts)
+    enter(turn, path, facts, reservation)
+    if failure is not None:
+        raise failure
+
+
+async def _until_one_is_back(turn: Turn, path: str, route: str, nobody: NoTarget) -> None:
+    turn.busy -= 1
+    turn.effects.discard(path)
+    try:
+        turn.worker.usher.needed(route, nobody.retry_seconds)
+        await turn.wait_for(path, PROVIDER, route, detail=encode({"why": nobody.details["why"]}), silent=True)
+    finally:
+        turn.effects.add(path)
+        turn.busy += 1
+
+
+async def _aside(turn: Turn, work: Coroutine[Any, Any, T]) -> T:
+    """Run it in a task that is no branch of the turn, and end it with the turn."""
+    task = asyncio.Task(work, loop=turn.worker.loop)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        task.cancel()
+        raise
+
+
+def _recorded(entry: StoredEntry, route: str) -> Reply:
+    if entry.failure is not None:
+        raise error_of(entry.failure)
+    detail = msgspec.msgpack.decode(entry.detail, type=dict[str, Raw])
+    facts = _FACTS.decode(detail["facts"])
+    dialect = msgspec.msgpack.decode(detail["dialect"], type=str)
+    if dialect:
+        return Reply(facts, dialect=dialect, body=_BODY.decode(entry.value))
+    return Reply(facts, answer=_ANSWER.decode(entry.value))
+
+
+def _described(job: Job) -> dict[str, Any]:
+    """The request in the journal: not its words, which are there as the messages and results they came from, but what
+    tells whether another request is the same."""
+    whole: Any = job.body if job.body is not None else job.prompt
+    text = msgspec.json.encode(whole, order="deterministic")
+    return {"sha256": sha256(text).hexdigest(), "bytes": len(text), "dialect": job.dialect}
+
+
+def _gateway(turn: Turn) -> Gateway:
+    gateway: Gateway | None = turn.worker.models
+    if gateway is None:
+        raise Rejected(
+            "models.none",
+            "This worker has no models. Set a vendor's key in its environment (OPENAI_API_KEY, ANTHROPIC_API_KEY, ...), "
+            "start a local model server, or give --models FILE. `holdfast models` shows what it finds.",
+        )
+    return gateway
+
+
+__all__ = ["PROVIDER", "ask_model"]
