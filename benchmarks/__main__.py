@@ -1,4 +1,4 @@
-"""`python -m benchmarks heart|tau ...`; `--help` tells the rest."""
+"""`python -m benchmarks heart|gateway|outage|tau ...`; `--help` tells the rest."""
 
 from __future__ import annotations
 
@@ -41,7 +41,24 @@ def main() -> None:
     tau.add_argument("--limit", type=int, default=0, metavar="N", help="only so many conversations")
     tau.add_argument("--seed", type=int, default=0, help="of the moments of the kills")
     tau.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
+    gateway = parts.add_parser("gateway", help="what the model gateway adds to a request")
+    gateway.add_argument("--peers", action="store_true", help="Portkey and LiteLLM on the same work as well")
+    gateway.add_argument("--quick", action="store_true", help="shorter")
+    gateway.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
+    outage = parts.add_parser("outage", help="conversations while model vendors fail")
+    outage.add_argument("--quick", action="store_true", help="smaller numbers")
+    outage.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
     given = parser.parse_args()
+    if given.part == "gateway":
+        from benchmarks.gateway import run as asked
+
+        _tell(asked.run(given.quick, given.peers), given.json)
+        return
+    if given.part == "outage":
+        from benchmarks.outage import run as failing
+
+        _tell(failing.run(given.quick), given.json)
+        return
     if given.part == "tau":
         from benchmarks.tau import run as recorded
 

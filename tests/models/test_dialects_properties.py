@@ -123,6 +123,7 @@ def test_a_whole_answer_comes_back(name: str, data: st.DataObject) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
+@settings(max_examples=50)
 @given(st.data())
 def test_a_stream_that_breaks_off_anywhere_is_never_taken_for_whole(name: str, data: st.DataObject) -> None:
     """Nothing but a stream that said how the answer ended gives an answer."""
@@ -264,6 +265,7 @@ MODELS = {"openai-chat": "gpt-4o", "openai-responses": "gpt-4o", "anthropic": "c
 
 
 @pytest.mark.parametrize("name", NAMES)
+@settings(max_examples=50)
 @given(st.data())
 def test_a_prompt_comes_back(name: str, data: st.DataObject) -> None:
     prompt = data.draw(prompts(name))
@@ -276,7 +278,7 @@ def test_a_prompt_comes_back(name: str, data: st.DataObject) -> None:
 
 @pytest.mark.parametrize("target", list(DIALECTS))
 @pytest.mark.parametrize("name", NAMES)
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(st.data())
 def test_a_prompt_of_any_client_can_be_said_to_any_target(name: str, target: str, data: st.DataObject) -> None:
     prompt = data.draw(prompts(name))

@@ -6,9 +6,21 @@ from typing import Any
 
 import pytest
 
-from holdfast.domain.conversation import Prompt, Settings, Thinking, ToolCall
+from holdfast.domain.conversation import (
+    Answer,
+    Assembly,
+    Part,
+    Prompt,
+    Said,
+    Settings,
+    Text,
+    Thinking,
+    ToolCall,
+    events_of,
+)
 from holdfast.domain.errors import Rejected
 from holdfast.models.dialects import DIALECTS
+from holdfast.models.sse import Parser
 from test_dialects_prompts import (
     ANTHROPIC,
     CALLS,
@@ -50,6 +62,28 @@ def test_signed_reasoning_goes_back_unchanged_to_its_vendor_and_to_no_other() ->
     assert written("openai-chat", prompt)["messages"][1].keys() == {"role", "content", "tool_calls"}
     for name, own in (("anthropic", anthropic), ("openai-responses", openai)):
         assert DIALECTS[name].read_prompt(written(name, prompt)).said[1].parts[: len(own)] == own
+
+
+@pytest.mark.parametrize("name", ["anthropic", "openai-responses"])
+@pytest.mark.parametrize("streams", [False, True])
+def test_a_client_of_another_vendor_hands_back_what_it_cannot_read(name: str, streams: bool) -> None:
+    thoughts: list[Part] = [
+        Thinking("hm", "sig==", vendor="gemini"),
+        Thinking(redacted="secret", vendor="anthropic"),
+        Thinking("", "rs_1:gAAA", vendor="openai-responses"),
+    ]
+    dialect = DIALECTS[name]
+    answer = Answer([*thoughts, Text("So.")])
+    if streams:
+        writer, reader, assembly = dialect.writer("m", id="x", created=1), dialect.reader(), Assembly()
+        for event, data in Parser().feed(b"".join(map(writer.write, events_of(answer)))):
+            for told in reader.feed(event, data):
+                assembly.add(told)
+        answer = assembly.answer()
+    else:
+        answer = dialect.read_answer(dialect.write_answer(answer, "m", id="x", created=1))
+    handed_back = written(name, Prompt("m", [user("?"), Said("assistant", answer.parts), user("?")]))
+    assert dialect.read_prompt(handed_back).said[1].parts == [*thoughts, Text("So.")]
 
 
 def test_open_models_that_need_their_reasoning_back_get_it() -> None:

@@ -204,7 +204,9 @@ class Agent:
 
 def content_hash(definition: Definition) -> str:
     """A short hash over the handlers' source (or byte code where there is no source)."""
-    digest = hashlib.sha256(f"{definition.name}\0{definition.fingerprint}".encode())
+    digest = hashlib.sha256(definition.name.encode())
+    if definition.fingerprint:
+        digest.update(b"\0" + definition.fingerprint.encode())
     for name in sorted(definition.handlers):
         fn = definition.handlers[name].fn
         try:

@@ -34,10 +34,9 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 class ModelProblem(Exception):
     """A model did not answer as it should.
 
-        ModelProblem
-        ├── Malformed    what came is not what the vendor documents: HTML, a wrong shape, a missing field
-        ├── Truncated    the connection ended before the answer did
-        └── StreamError  the vendor reported an error in the middle of a stream
+    ├── Malformed    what came is not what the vendor documents: HTML, a wrong shape, a missing field
+    ├── Truncated    the connection ended before the answer did
+    └── StreamError  the vendor reported an error in the middle of a stream
 
     ``kind`` decides what the gateway does next (wait, other key, other target, give up); ``message`` is for people.
     """

@@ -134,6 +134,7 @@ _NEVER_BY_TEXT = {401, 402, 429}
 _VAGUE = {"invalidrequesterror", "invalidargument", "badrequesterror", "badrequest", "notfounderror", "notfound", "apierror"}
 _TITLE = re.compile(r"<title[^>]*>\s*(.*?)\s*</title>", re.IGNORECASE | re.DOTALL)
 _TEXT_MAX = 2000
+_PAGE_MAX = 4000
 
 
 def read_error(status: int, body: Any) -> tuple[Kind, str]:
@@ -229,6 +230,6 @@ def _said(value: Any) -> str:
 
 def _page(status: int, body: Any) -> str:
     """The message for a body that has none."""
-    if isinstance(body, str) and (title := _TITLE.search(body)):
+    if isinstance(body, str) and (title := _TITLE.search(body[:_PAGE_MAX])):
         return f"HTTP {status}: {title[1]}"
     return f"HTTP {status} with {'a page of HTML' if isinstance(body, str) and body else 'nothing that explains it'}"

@@ -7,8 +7,9 @@ What it cannot carry:
 - stop sequences of white space; a temperature over 1, both temperature and top_p, either while a budget to think is set,
   and any to the models that refuse them;
 - reasoning without a signature, and other vendors' to Anthropic; to a client theirs goes in a signature of our own;
-- how hard to think, exactly: budgets are efforts, and the effort is the nearest that the model takes; a switched off
-  thinking that cannot be, is a low effort;
+- how hard to think, exactly: budgets are efforts, and the effort is the nearest that the model takes; where thinking cannot
+  be switched off it is a low effort, and a budget is left out where Anthropic refuses it (beside a forced tool, with too low
+  a limit, while tools answer a message that has lost its reasoning);
 - instructions in the middle: they wait for the model's next turn, or stand at the top for models that take them only
   there; messages of a role in a row are one, results first; a conversation that the model begins is begun by the user;
 - arguments that are no JSON object: they go as ``{"invalid_json": ...}``; the spaces between arguments;

@@ -11,7 +11,7 @@ from typing import Any
 
 from ....domain.conversation import Settings
 
-_NAME = re.compile(r"claude-(opus|sonnet|haiku|fable|mythos)-(\d+|preview)(?:-(\d{1,2})(?!\d))?")
+_NAME = re.compile(r"claude-([a-z]+)-(\d+|preview)(?:-(\d{1,2})(?!\d))?")
 _BUDGETS = {"minimal": 1024, "low": 2048, "medium": 8192, "high": 16384, "xhigh": 32768, "max": 32768}
 _BUDGET_MIN = 1024
 _EFFORTS = {"minimal": "low", "low": "low", "medium": "medium", "high": "high", "xhigh": "xhigh", "max": "max"}

@@ -170,7 +170,6 @@ class MessageAnswer(msgspec.Struct):
     usage: MessagesUsage | None = None
     model: str | None = None
     id: str | None = None
-    role: str | None = None
 
 
 class StreamBlock(msgspec.Struct):

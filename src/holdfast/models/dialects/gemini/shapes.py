@@ -35,7 +35,6 @@ class Candidate(msgspec.Struct, rename="camel"):
 
     content: Content | None = None
     finish_reason: str | None = None
-    finish_message: str | None = None
     index: int = 0
 
 

@@ -1,0 +1,1 @@
+"""Conversations while model vendors fail: what is lost, what is asked twice, what finishes."""
