@@ -13,7 +13,7 @@ from ..adapters.upstream import HttpUpstream
 from ..domain.errors import Rejected
 from ..models.gateway import Gateway
 from ..models.routes import Models, Route, Target
-from ..models.taped import TapedUpstream
+from ..models.taped import SCHEME, TapedUpstream
 from ..ports.clock import Clock, Random
 from ..ports.upstream import Broken, Upstream
 from .vendors import LOCAL, from_environment
@@ -36,7 +36,11 @@ def make_gateway(
     models: Models, *, upstream: Upstream | None = None, clock: Clock | None = None, random: Random | None = None
 ) -> Gateway:
     """A gateway over the real world, unless something else is given."""
-    return Gateway(models, upstream or TapedUpstream(HttpUpstream()), clock or SystemClock(), random or SystemRandom())
+    if upstream is None:
+        upstream = HttpUpstream()
+        if any(target.url.startswith(SCHEME) for target in models.targets):
+            upstream = TapedUpstream(upstream)
+    return Gateway(models, upstream, clock or SystemClock(), random or SystemRandom())
 
 
 async def discover(file: str = "") -> Models:

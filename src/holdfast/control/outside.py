@@ -52,7 +52,9 @@ async def answer(ctx: Context, asked: Asked) -> dict[str, Any]:
     """Ask a model for a program outside; the answer is in the program's dialect."""
     job = Job(str(asked.body.get("model", "")), dialect=asked.dialect, body=asked.body, urgent=asked.urgent)
     reply = await ask_model(ctx.turn, job, outside=True, whole=not asked.stream)
-    return {"body": _body(reply, asked, ctx), "facts": msgspec.to_builtins(reply.facts)}
+    facts = reply.facts
+    shown = {"target": facts.target, "model": facts.model, "attempts": len(facts.attempts) or 1}
+    return {"body": _body(reply, asked, ctx), "facts": shown}
 
 
 def _body(reply: Reply, asked: Asked, ctx: Context) -> dict[str, Any]:

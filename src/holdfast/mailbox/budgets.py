@@ -9,7 +9,9 @@ guarantees.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -55,6 +57,10 @@ class Reservation:
         self.amounts = amounts
 
 
+MUST_ASK = Reservation([], Amounts())
+"""Not a reservation: the store has to be asked."""
+
+
 class Budgets:
     """See the module. One worker's."""
 
@@ -72,7 +78,25 @@ class Budgets:
         """Whether there are budgets, as far as was known a moment ago."""
         return bool(self._known) or self._worker.clock.monotonic() - self._read_at >= _FRESH_SECONDS
 
-    async def reserve(self, scopes: list[str], turn: str, amounts: Amounts) -> Reservation | None:
+    def reserve_at_once(self, scopes: Sequence[str], turn: str, amounts: Amounts) -> Reservation | None:
+        """``reserve`` from what is held already; ``MUST_ASK`` if that is not enough, or it is time to look for budgets."""
+        now = self._worker.clock.monotonic()
+        if now - self._read_at >= _FRESH_SECONDS:
+            return MUST_ASK
+        known = self._known
+        taken: list[Held] = []
+        for scope in scopes:
+            for budget in known.get(scope, ()):
+                held = self._of(budget, turn)
+                if not fits(amounts, held.free):
+                    return MUST_ASK
+                taken.append(held)
+        for held in taken:
+            held.used_at = now
+            held.reserved = plus(held.reserved, amounts)
+        return Reservation(taken, amounts) if taken else None
+
+    async def reserve(self, scopes: Sequence[str], turn: str, amounts: Amounts) -> Reservation | None:
         """Hold so much of every budget of these scopes; None if there is none. ``turn`` names the turn for budgets per turn.
         Raises ``LimitExceeded(budget.spent)``, holding nothing."""
         await self._refresh()
@@ -204,16 +228,21 @@ class Budgets:
             self._sweeping = False
 
 
-def scopes_of(address: str, chain: tuple[str, ...], tags: dict[str, str]) -> list[str]:
+def scopes_of(address: str, chain: tuple[str, ...], tags: dict[str, str]) -> tuple[str, ...]:
     """All that a call of this agent falls under: the system, its tenant, itself and its kind, whoever delegated the work to
     it, and its labels (``team:search``)."""
+    return _scopes(address, chain, tuple(tags.items()))
+
+
+@lru_cache(10_000)
+def _scopes(address: str, chain: tuple[str, ...], tags: tuple[tuple[str, str], ...]) -> tuple[str, ...]:
     tenant = address.split("/", 1)[0]
     scopes = ["system", f"tenant:{tenant}"]
     for agent in dict.fromkeys((*chain, address)):
         _, name, key = agent.split("/", 2)
         scopes += [f"agent:{name}", f"agent:{name}/{key}"]
-    scopes += [f"{key}:{value}" for key, value in tags.items()]
-    return list(dict.fromkeys(scopes))
+    scopes += [f"{key}:{value}" for key, value in tags]
+    return tuple(dict.fromkeys(scopes))
 
 
 def window_of(budget: Budget, turn: str, now_ms: int) -> str:
@@ -222,9 +251,13 @@ def window_of(budget: Budget, turn: str, now_ms: int) -> str:
         return f"turn {turn}"
     if budget.per == FOREVER:
         return FOREVER
-    zone = UTC if budget.zone == "UTC" else ZoneInfo(budget.zone)
-    now = datetime.fromtimestamp(now_ms / 1000, zone)
-    return now.strftime({"hour": "%Y-%m-%dT%H", "day": "%Y-%m-%d", "month": "%Y-%m"}[budget.per])
+    return _window(budget.per, budget.zone, now_ms // 1000)
+
+
+@lru_cache(1_000)
+def _window(per: str, zone: str, seconds: int) -> str:
+    now = datetime.fromtimestamp(seconds, UTC if zone == "UTC" else ZoneInfo(zone))
+    return now.strftime({"hour": "%Y-%m-%dT%H", "day": "%Y-%m-%d", "month": "%Y-%m"}[per])
 
 
 def plus(one: Amounts, other: Amounts) -> Amounts:

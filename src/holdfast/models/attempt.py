@@ -40,15 +40,17 @@ class Caller:
     async def whole(self, target: Target, job: Job) -> dict[str, Any]:
         """The answer's body. Raises ``Failed``."""
         exchange = await self._open(target, job, stream=False)
+        late = asyncio.get_running_loop().call_later(target.answer_seconds, exchange.expire)
         try:
-            async with asyncio.timeout(target.answer_seconds):
-                status, headers = await exchange.head()
-                raw = await _read_all(exchange)
-        except TimeoutError as error:
-            raise Failed("timeout", f"{target.name} did not answer within {target.answer_seconds:g} s") from error
+            status, headers = await exchange.head()
+            raw = await _read_all(exchange)
         except Broken as error:
+            if error.kind == "late":
+                told = f"{target.name} did not answer within {target.answer_seconds:g} s"
+                raise Failed("timeout", told) from error
             raise Failed(_OF_BREAK[error.kind], f"{target.name}: {error}") from error
         finally:
+            late.cancel()
             exchange.close()
         if status >= 400:
             raise self._refused(target, status, headers, raw)
@@ -100,14 +102,12 @@ class Caller:
         return assembly.answer()
 
     def _read(self, reader: StreamReader, parser: Parser, data: bytes) -> list[Event]:
-        if not data:
-            return reader.close()
         events: list[Event] = []
-        for name, text in parser.feed(data):
+        for name, text in parser.feed(data) if data else parser.close():
             events += reader.feed(name, text)
             if reader.done:
                 break
-        return events
+        return events if data or reader.done else events + reader.close()
 
     def _unstreamed(self, target: Target, raw: bytes, watch: Callable[[Event], None]) -> Answer:
         """A server that does not stream although it was asked to."""

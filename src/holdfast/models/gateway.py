@@ -26,7 +26,7 @@ from .choose import candidates, check_rules, passes
 from .health import Health
 from .job import Attempt, Facts, Job, Reply
 from .pace import Pace
-from .prices import cost_nanos
+from .prices import cost_nanos, listed
 from .problems import SILENT, THE_REQUEST, THE_SETTING, TWICE, Failed, NoTarget, error_for
 from .routes import Directory, Models, Route, Target
 
@@ -64,6 +64,7 @@ class Gateway:
         self._upstream = upstream
         self._health = {name: Health() for name in self.directory.targets}
         self._pace = {name: Pace(target) for name, target in self.directory.targets.items()}
+        self._rates: dict[str, _Rates] = {}
         for target in self.directory.targets.values():
             cost_nanos(target, Usage())  # the price table is read now, not in the middle of a turn
         self._cache: OrderedDict[bytes, tuple[float, Reply]] = OrderedDict()
@@ -93,14 +94,23 @@ class Gateway:
     def dearest(self, job: Job) -> tuple[int, int]:
         """The most that one answer may cost, in nano-dollars and tokens: what has to be reserved before it is asked for. A
         token is taken to be two characters, so that the guess is rather too high."""
-        route = self.directory.route(job.route)
-        asked, answer = job.size() * 2, job.max_tokens
-        nanos = tokens = 0
-        for target in self.directory.of(route):
-            usage = Usage(input=asked, output=answer or target.max_output or _ANSWER_TOKENS)
-            nanos = max(nanos, cost_nanos(target, usage) or 0)
-            tokens = max(tokens, usage.input + usage.output)
-        return nanos, tokens
+        rates = self._rates.get(job.route) or self._rate(job.route)
+        asked, answer = job.size() * 2, job.max_tokens or rates.answer_tokens
+        return rates.request_nanos + round((asked * rates.input + answer * rates.output) * 1_000), asked + answer
+
+    def _rate(self, name: str) -> _Rates:
+        """What the dearest of a route's targets takes."""
+        rates = _Rates()
+        for target in self.directory.of(self.directory.route(name)):
+            price = target.price or listed(target.vendor, target.model)
+            if price is not None:
+                rates.input = max(rates.input, price.input, price.written or 0.0)
+                rates.output = max(rates.output, price.output)
+                rates.request_nanos = max(rates.request_nanos, round(price.request * 1e9))
+            rates.answer_tokens = max(rates.answer_tokens, target.max_output)
+        rates.answer_tokens = rates.answer_tokens or _ANSWER_TOKENS
+        self._rates[name] = rates
+        return rates
 
     async def ask(self, job: Job, watch: Watcher | None = None, *, patience_seconds: float = -1.0) -> Reply:
         """Get an answer.
@@ -136,6 +146,16 @@ class Gateway:
         )
         reply = found[1]
         return Reply(facts, answer=reply.answer, dialect=reply.dialect, body=reply.body)
+
+
+class _Rates:
+    """US dollars per million tokens, at most; and how long an answer may be."""
+
+    __slots__ = ("answer_tokens", "input", "output", "request_nanos")
+
+    def __init__(self) -> None:
+        self.input = self.output = 0.0
+        self.request_nanos = self.answer_tokens = 0
 
 
 class _Asking:

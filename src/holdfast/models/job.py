@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import Any
 
 import msgspec
@@ -59,7 +60,7 @@ class Job:
         labels: who asks, for rules: agent, name, tenant, and free labels.
     """
 
-    __slots__ = ("_prompt", "body", "deadline", "dialect", "labels", "route", "urgent")
+    __slots__ = ("_described", "_prompt", "body", "deadline", "dialect", "labels", "route", "urgent")
 
     def __init__(
         self,
@@ -76,6 +77,7 @@ class Job:
         self.dialect = dialect
         self.body = body
         self._prompt = prompt
+        self._described: dict[str, Any] | None = None
         self.urgent = urgent
         self.deadline = deadline
         self.labels = labels or {}
@@ -129,9 +131,17 @@ class Job:
         given = self.body.get("max_completion_tokens") or self.body.get("max_tokens") or self.body.get("max_output_tokens")
         return given if isinstance(given, int) else 0
 
+    @property
+    def described(self) -> dict[str, Any]:
+        """What tells whether another request is the same: a digest and the length in bytes."""
+        if self._described is None:
+            text = msgspec.json.encode(self.body if self.body is not None else self.prompt)
+            self._described = {"sha256": sha256(text).hexdigest(), "bytes": len(text), "dialect": self.dialect}
+        return self._described
+
     def size(self) -> int:
         """Roughly how many tokens the request has: a quarter of its characters."""
-        return max(1, len(msgspec.json.encode(self.body if self.body is not None else self.prompt)) // 4)
+        return max(1, self.described["bytes"] // 4)
 
 
 class Reply:

@@ -16,7 +16,7 @@ from ..ports.upstream import Broken, Exchange, Upstream
 from .cassette import Cassette, Mode
 from .dialects import DIALECTS
 
-_SCHEME = "cassette:"
+SCHEME = "cassette:"
 
 
 class Taped:
@@ -35,6 +35,9 @@ class Taped:
         body, self._body = self._body, b""
         return body
 
+    def expire(self) -> None:
+        """See ``Exchange``."""
+
     def close(self) -> None:
         """See ``Exchange``."""
 
@@ -48,7 +51,7 @@ class TapedUpstream:
 
     async def open(self, method: str, url: str, headers: Mapping[str, str], body: bytes, connect_seconds: float) -> Exchange:
         """See ``Upstream``."""
-        if not url.startswith(_SCHEME):
+        if not url.startswith(SCHEME):
             return await self._real.open(method, url, headers, body, connect_seconds)
         place, path = _split(url)
         file, _, query = place.partition("?")
@@ -85,7 +88,7 @@ class TapedUpstream:
 
 def _split(url: str) -> tuple[str, str]:
     """A cassette's place and the path that the gateway put behind it."""
-    place = url[len(_SCHEME) :]
+    place = url[len(SCHEME) :]
     for dialect in DIALECTS.values():
         if place.endswith(dialect.path):
             return place[: -len(dialect.path)], dialect.path

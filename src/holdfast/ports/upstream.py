@@ -7,7 +7,8 @@ from typing import Protocol
 
 
 class Broken(Exception):
-    """The connection could not be made or ended early. ``kind`` says which: ``connect``, ``reset``, ``protocol``."""
+    """The connection could not be made or ended early. ``kind`` says which: ``connect``, ``reset``, ``protocol`` or
+    ``late``."""
 
     def __init__(self, kind: str, message: str) -> None:
         super().__init__(message)
@@ -23,6 +24,10 @@ class Exchange(Protocol):
 
     async def read(self) -> bytes:
         """The next piece of the body, ``b""`` at its end. Raises ``Broken`` if it was cut off."""
+        ...
+
+    def expire(self) -> None:
+        """Whoever waits for it waits no longer: ``Broken(late)``."""
         ...
 
     def close(self) -> None:

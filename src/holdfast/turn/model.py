@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from hashlib import sha256
 from typing import Any, TypeVar
 
 import msgspec
@@ -18,10 +17,10 @@ from ..domain.conversation import Answer, Event
 from ..domain.entry import EntryKind, StoredEntry
 from ..domain.errors import HoldfastError, LimitExceeded, Rejected
 from ..journal.codec import Raw, encode, error_of, failure_of
-from ..mailbox.budgets import Reservation
+from ..mailbox.budgets import MUST_ASK, Reservation
 from ..models.gateway import Gateway, NoTarget, Watcher
 from ..models.job import Facts, Job, Reply
-from .paying import enter, pause, reserve
+from .paying import enter, pause, reserve, reserve_at_once
 from .turn import Turn
 
 T = TypeVar("T")
@@ -67,7 +66,7 @@ async def ask_model(turn: Turn, job: Job, *, outside: bool = False, whole: bool 
     path, recorded = await turn.step("model", route)
     if recorded is not None and recorded.result is not None:
         return _recorded(recorded.result, route)
-    turn.review("model", route, path, args=_described(job))
+    turn.review("model", route, path, args=job.described)
     if not outside:
         if turn.item.id == 0:
             await turn.accept()
@@ -85,7 +84,7 @@ async def ask_model(turn: Turn, job: Job, *, outside: bool = False, whole: bool 
             try:
                 watch = None if whole else _Pieces(turn, path, not outside)
                 patience = -1.0 if outside else _PATIENCE_SECONDS
-                reply, reservation = await _aside(turn, _paid(turn, gateway, job, watch, patience))
+                reply, reservation = await _paid(turn, gateway, job, watch, patience)
                 break
             except NoTarget as nobody:
                 if outside:
@@ -99,7 +98,7 @@ async def ask_model(turn: Turn, job: Job, *, outside: bool = False, whole: bool 
                     await _aside(turn, pause(turn, error))
                     turn.give_up()  # when it is resumed, it comes back to this very step
                 took = int((turn.clock.monotonic() - started) * 1000)
-                turn.journal(EntryKind.STEP, path, "model", route, None, failure_of(error), (), _described(job), took)
+                turn.journal(EntryKind.STEP, path, "model", route, None, failure_of(error), (), job.described, took)
                 if not outside:
                     await turn.active.flush()
                 raise
@@ -117,7 +116,11 @@ async def _paid(
 ) -> tuple[Reply, Reservation | None]:
     """Reserve what it may cost, and ask."""
     budgets = turn.worker.budgets
-    reservation = await reserve(turn, job) if budgets.may_bind else None
+    reservation = None
+    if budgets.may_bind:
+        reservation = reserve_at_once(turn, job)
+        if reservation is MUST_ASK:
+            reservation = await _aside(turn, reserve(turn, job))
     try:
         return await gateway.ask(job, watch, patience_seconds=patience), reservation
     except BaseException:
@@ -131,7 +134,7 @@ def _keep(turn: Turn, path: str, job: Job, reply: Reply, reservation: Reservatio
     facts, route = reply.facts, job.route
     labels = (f"model:{facts.vendor}/{facts.model}",)
     turn.labels = provenance.join(turn.labels, labels)
-    detail = {"facts": facts, "asked": _described(job), "dialect": reply.dialect}
+    detail = {"facts": facts, "asked": job.described, "dialect": reply.dialect}
     value, failure = b"", None
     try:
         answer = reply.body if reply.body is not None else reply.answer
@@ -176,14 +179,6 @@ def _recorded(entry: StoredEntry, route: str) -> Reply:
     if dialect:
         return Reply(facts, dialect=dialect, body=_BODY.decode(entry.value))
     return Reply(facts, answer=_ANSWER.decode(entry.value))
-
-
-def _described(job: Job) -> dict[str, Any]:
-    """The request in the journal: not its words, which are there as the messages and results they came from, but what
-    tells whether another request is the same."""
-    whole: Any = job.body if job.body is not None else job.prompt
-    text = msgspec.json.encode(whole, order="deterministic")
-    return {"sha256": sha256(text).hexdigest(), "bytes": len(text), "dialect": job.dialect}
 
 
 def _gateway(turn: Turn) -> Gateway:

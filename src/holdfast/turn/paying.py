@@ -14,15 +14,23 @@ if TYPE_CHECKING:
     from .turn import Turn
 
 
+def reserve_at_once(turn: Turn, job: Job) -> Reservation | None:
+    """Hold what the call may cost at most, if this worker holds that much already; ``MUST_ASK`` if it does not."""
+    return turn.worker.budgets.reserve_at_once(*_wanted(turn, job))
+
+
 async def reserve(turn: Turn, job: Job) -> Reservation | None:
-    """Hold what the call may cost at most. Raises ``LimitExceeded(budget.spent)``."""
+    """The same, taking from the store what is missing. Raises ``LimitExceeded(budget.spent)``."""
+    return await turn.worker.budgets.reserve(*_wanted(turn, job))
+
+
+def _wanted(turn: Turn, job: Job) -> tuple[tuple[str, ...], str, Amounts]:
     worker, message = turn.worker, turn.item.message
     assert worker.models is not None
     address = turn.active.address
-    scopes = scopes_of(address, message.chain, tags_of(turn))
-    dearest, tokens = worker.models.dearest(job)
-    name = f"{address} {message.trace or turn.item.id}" if not turn.number else f"{address} {turn.number}"
-    return await worker.budgets.reserve(scopes, name, Amounts(dearest, tokens, 1))
+    nanos, tokens = worker.models.dearest(job)
+    name = f"{address} {turn.number or message.trace or turn.item.id}"
+    return scopes_of(address, message.chain, tags_of(turn)), name, Amounts(nanos, tokens, 1)
 
 
 def enter(turn: Turn, path: str, facts: Facts, reservation: Reservation | None) -> None:

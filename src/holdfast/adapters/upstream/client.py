@@ -141,6 +141,10 @@ class Connection(asyncio.Protocol):
         """Whether the exchange ended cleanly, read to its end, and the vendor keeps the connection."""
         return self.free and not self._pieces and self._keeps
 
+    def expire(self) -> None:
+        """See ``Exchange``."""
+        self._fail(Broken("late", "the time is over"))
+
     def abort(self) -> None:
         """Cut it."""
         if self.transport is not None:
@@ -171,7 +175,7 @@ class Connection(asyncio.Protocol):
 class HttpExchange:
     """See ``holdfast.ports.upstream.Exchange``."""
 
-    __slots__ = ("_connection", "_place", "_pool", "head", "read")
+    __slots__ = ("_connection", "_place", "_pool", "expire", "head", "read")
 
     def __init__(self, pool: HttpUpstream, place: _Place, connection: Connection) -> None:
         self._pool = pool
@@ -179,6 +183,7 @@ class HttpExchange:
         self._connection: Connection | None = connection
         self.head = connection.head
         self.read = connection.read
+        self.expire = connection.expire
 
     def close(self) -> None:
         """See ``Exchange``."""
@@ -204,7 +209,9 @@ class HttpUpstream:
     ) -> HttpExchange:
         """See ``Upstream``."""
         parts, place = self._parsed(url)
-        connection = self._take(place) or await self._connect(place, connect_seconds)
+        connection = self._take(place)
+        if connection is None:  # in a task of its own: what connecting makes of tasks are no branches of anybody's turn
+            connection = await asyncio.Task(self._connect(place, connect_seconds), loop=asyncio.get_running_loop())
         path = parts.path or "/"
         lines = [f"{method} {path}?{parts.query} HTTP/1.1" if parts.query else f"{method} {path} HTTP/1.1"]
         lines.append(f"host: {parts.netloc.rpartition('@')[2]}")

@@ -257,5 +257,4 @@ async def _refuse(request: Request, dialect: Dialect, kind: Any, message: str) -
 
 def _facts(facts: dict[str, Any]) -> list[tuple[bytes, bytes]]:
     """Who answered, for whoever looks at the headers."""
-    shown = {"target": facts["target"], "model": facts["model"], "attempts": len(facts.get("attempts", ())) or 1}
-    return [(f"x-holdfast-{name}".encode(), str(value).encode("latin-1", "replace")) for name, value in shown.items()]
+    return [(f"x-holdfast-{name}".encode(), str(value).encode("latin-1", "replace")) for name, value in facts.items()]
