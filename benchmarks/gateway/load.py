@@ -1,7 +1,7 @@
 """A load generator: so many connections, each with one request after the other; latencies in milliseconds.
 
-``python -m benchmarks.gateway.load URL TOKEN CONNECTIONS SECONDS`` prints one line of JSON. It does as little as it can, so that
-what it measures is not itself; it runs in a process of its own.
+``python -m benchmarks.gateway.load URL TOKEN CONNECTIONS SECONDS`` prints one line of JSON. It does as little as it can, so
+that what it measures is not itself; it runs in a process of its own.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ async def load(url: str, token: str, connections: int, seconds: float) -> dict[s
     for _ in range(connections):
         done: asyncio.Future[None] = loop.create_future()
         one = Connection(request, began + seconds, latencies, done)
-        await loop.create_connection(lambda one=one: one, parts.hostname, parts.port)
+        await loop.create_connection(lambda one=one: one, parts.hostname or "", parts.port or 80)
         made.append(one)
         over.append(done)
     await asyncio.gather(*over)

@@ -8,7 +8,9 @@ import logging
 import os
 import socket
 
+from ..adapters.databases import open_database
 from ..adapters.system import SystemClock, SystemRandom
+from ..adapters.upstream import HttpUpstream
 from ..domain.errors import HoldfastError
 from ..domain.limits import Limits
 from ..flow import Flow
@@ -19,6 +21,7 @@ from ..mailbox.worker import Worker
 from ..models.gateway import Gateway
 from ..ports import store as ports
 from ..ports.clock import Clock, Random
+from ..tools.host import ToolHost
 from ..turn import branches
 from ..turn.definition import Registry
 
@@ -52,6 +55,7 @@ class Engine:
         self.limits = limits or Limits()
         self.worker = Worker(store, clock or SystemClock(), random or SystemRandom(), self.limits, seal)
         self.worker.lease_seconds = lease_seconds
+        self.worker.tool_host = ToolHost(self.worker.clock, HttpUpstream, open_database)
         self.flow = Flow(self.worker, registry, gate or AllowAll())
         self.worker.on_lost_session = self._lost
         if models is not None:
@@ -129,5 +133,6 @@ class Engine:
                 await self.store.leave(self.worker.session)
         except HoldfastError as error:
             log.debug("could not leave: %s", error)
+        await self.worker.tool_host.close()
         if self.worker.models is not None:
             await self.worker.models.close()

@@ -6,7 +6,6 @@ import asyncio
 from pathlib import Path
 
 import msgspec
-import yaml
 
 from ..adapters.system import SystemClock, SystemRandom
 from ..adapters.upstream import HttpUpstream
@@ -23,6 +22,8 @@ _PROBE_SECONDS = 0.3
 
 def read_models(path: str) -> Models:
     """A models file (YAML or JSON). Raises ``Rejected(models.file)``, naming the place that is wrong."""
+    import yaml  # loaded for who has a file only
+
     try:
         found = yaml.safe_load(Path(path).read_text())
         return msgspec.convert(found or {}, Models)

@@ -53,7 +53,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         grace_seconds: how long steps in flight may take when it stops.
         lease_seconds: how long it may be silent before others take over.
         models: a file with targets and routes; what the environment offers without one.
-        http: the port of the endpoints for models, 0 for any free one; None for none.
+        http: the port of the endpoints for models, 0 for any free one, -N for N if it is free and any other if not; None
+            for none.
     """
 
     places: tuple[str, ...] = ()

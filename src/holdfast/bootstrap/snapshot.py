@@ -16,7 +16,9 @@ from pathlib import Path
 import msgspec
 
 from ..domain.errors import NotFound, Rejected
+from ..sdk.declared import module_of
 
+_DECLARED = (".yaml", ".yml")
 _FOREIGN = frozenset(sys.stdlib_module_names) | {"holdfast"}
 
 
@@ -69,9 +71,13 @@ def take(place: str) -> Snapshot:
 
     Raises ``NotFound(agents.not_found)`` and ``Rejected(agents.syntax)``.
     """
-    root, entry = _find(place)
+    root, entry = _find_declared(place) if place.endswith(_DECLARED) else _find(place)
     modules: dict[str, Source] = {}
     wanted = [entry]
+    if place.endswith(_DECLARED):
+        path = Path(place).resolve()
+        modules[entry] = Source(path.name, False, module_of(path))
+        wanted = _imports(modules[entry], entry)
     while wanted:
         name = wanted.pop()
         if name in modules:
@@ -85,6 +91,14 @@ def take(place: str) -> Snapshot:
             wanted.append(parent)
         wanted.extend(_imports(source, name))
     return Snapshot(entry, str(root), modules)
+
+
+def _find_declared(place: str) -> tuple[Path, str]:
+    """The folder of a YAML file, and the name of the module that it becomes."""
+    path = Path(place).resolve()
+    if not path.is_file():
+        raise _missing(place, "there is no such file")
+    return path.parent, "".join(c if c.isalnum() else "_" for c in path.stem)
 
 
 def _find(place: str) -> tuple[Path, str]:
@@ -173,6 +187,6 @@ def syntax(path: str, error: Exception) -> Rejected:
 def _missing(place: str, why: str) -> NotFound:
     return NotFound(
         "agents.not_found",
-        f"{place!r} cannot be loaded: {why}. Name a Python file (my_agents.py) or a module (shop.agents).",
+        f"{place!r} cannot be loaded: {why}. Name a Python file (my_agents.py), a module (shop.agents) or a YAML file.",
         place=place,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import shutil
 import signal
@@ -15,9 +16,11 @@ from pathlib import Path
 from ..domain.errors import HoldfastError, Unavailable
 from ..protocols.wire.channel import connect
 from ..sdk.client import Client
+from .chatting import say_once
 from .demo_agents import order, stock
 
 _AGENTS = Path(__file__).with_name("demo_agents.py")
+_RECORDING = Path(__file__).with_name("demo_recording.jsonl")
 _ORDERS = 300
 _START_SECONDS = 20.0
 
@@ -31,6 +34,9 @@ class Demo:
         self.ledger = folder / "charges.txt"
         self.ledger.write_bytes(b"")
         self.log = folder / "server.log"
+        self.models = folder / "models.json"
+        url = f"cassette:{_RECORDING}?mode=place"
+        self.models.write_text(json.dumps({"targets": [{"name": "recorded", "url": url, "model": "a recording"}]}))
         self.server: subprocess.Popen[bytes] | None = None
 
     async def start(self) -> None:
@@ -46,6 +52,10 @@ class Demo:
             self.store,
             "--unix",
             path,
+            "--models",
+            str(self.models),
+            "--http",
+            "-1",
             "--no-reload",
         ]
         with self.log.open("ab") as log:
@@ -84,7 +94,8 @@ class Demo:
         async with connect(self.url) as client:
             await self._one_order(client)
             await self._one_question(client)
-            return await self._crash(client)
+            thought = await self._conversation(client)
+            return await self._crash(client) and thought
 
     async def _one_order(self, client: Client) -> None:
         _head("2. An order calls the stock, charges a card, sleeps a second and ships")
@@ -107,8 +118,36 @@ class Demo:
         await client.answer(question=questions[0].id, value="yes")
         _tell(f"answer: {await asked!r}")
 
+    async def _conversation(self, client: Client) -> bool:
+        _head("4. A thinking agent with tools, and kill -9 in the middle of a tool call (its model is a recording)")
+        said = "My book came damaged, it was order 7."
+        _tell(f'holdfast chat clerk/ada "{said}"')
+        asked = asyncio.ensure_future(say_once(client, "clerk/ada", said))
+        while not await self._tools(client, "find_order"):  # noqa: ASYNC110 - as a person would look
+            await asyncio.sleep(0.02)
+        await asyncio.sleep(0.5)  # the next tool is at work
+        assert self.server is not None
+        self.stop(signal.SIGKILL)
+        _tell(f"kill -9 {self.server.pid} while send_back was at work")
+        await self.start()
+        _tell(f"a new process, {self.server.pid}, goes on")
+        await asked
+        said = "Thank you! When will it be there?"
+        _tell(f'holdfast chat clerk/ada "{said}"')
+        await say_once(client, "clerk/ada", said)
+        steps = [e for e in await client.journal(address="clerk/ada") if e.verb in ("model", "tool")]
+        for entry in steps:
+            _tell(f"  journal {entry.seq}: {entry.kind:<6} {entry.verb} {entry.name}")
+        return [e.verb for e in steps] == ["model", "tool", "model", "tool", "model", "model"]
+
+    async def _tools(self, client: Client, name: str) -> bool:
+        try:
+            return any(e.verb == "tool" and e.name == name for e in await client.journal(address="clerk/ada"))
+        except HoldfastError:
+            return False  # not there yet
+
     async def _crash(self, client: Client) -> bool:
-        _head(f"4. {_ORDERS} orders at once, and kill -9 in the middle")
+        _head(f"5. {_ORDERS} orders at once, and kill -9 in the middle")
         assert self.server is not None
         before = await client.call(stock["pen"].count)
         calls = [
@@ -128,7 +167,7 @@ class Demo:
         return await self._verdict(client, answers, before)
 
     async def _verdict(self, client: Client, answers: list[str], before: int) -> bool:
-        _head("5. Nothing lost, nothing doubled?")
+        _head("6. Nothing lost, nothing doubled?")
         taken = before - await client.call(stock["pen"].count)
         lines = [line for line in self.ledger.read_text().splitlines() if line.startswith("b")]
         keys = {line.split()[2] for line in lines}
@@ -169,7 +208,7 @@ def play(keep: str) -> int:
 
 _NEXT = """Try next:
   holdfast up {agents}
-      the same agents, to play with; then, in another terminal:
+      the same agents, to play with (the clerk needs a model of yours); then, in another terminal:
   holdfast call order/7 place book 40 charges.txt
   holdfast ps --all                who is there, and what they wait for
   holdfast journal order/7 -f      what one of them did, and why{kept}"""

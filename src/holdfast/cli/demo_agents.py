@@ -1,7 +1,9 @@
-"""The agents of `holdfast demo`: orders that take from the stock, charge, ask a person, sleep, and ship."""
+"""The agents of `holdfast demo`: orders that take from the stock, charge, ask a person, sleep, and ship; and a clerk
+that thinks (its model is a recording)."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 
 from holdfast import Agent, Context, step_key
@@ -42,3 +44,20 @@ def charge(ledger: str, key: str, price: int) -> None:
     with open(ledger, "ab", buffering=0) as file:
         file.write(f"{key} {price} {step_key()}\n".encode())
         os.fsync(file.fileno())
+
+
+CLERK = "You are the clerk of a small bookshop. Look orders up before you promise anything."
+
+
+async def find_order(number: int) -> dict[str, object]:
+    """Look an order up."""
+    return {"number": number, "item": "a book", "cents": 4_000, "state": "delivered, damaged"}
+
+
+async def send_back(number: int, cents: int) -> str:
+    """Send a customer's money back. Slow, as banks are."""
+    await asyncio.sleep(2)
+    return f"{cents / 100:.2f} EUR for order {number} are on their way"
+
+
+clerk = Agent("clerk", model="recorded", instructions=CLERK, tools=[find_order, send_back])

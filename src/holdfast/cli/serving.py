@@ -48,7 +48,16 @@ def up(
     name: Name = "server",
     lease: Lease = "10s",
     models: ModelsFile = "",
-    http: Annotated[int, typer.Option("--http", help="Port of the model endpoints; -1 for none.", min=-1, max=65535)] = 7434,
+    http: Annotated[
+        int | None,
+        typer.Option(
+            "--http",
+            help="Port of the model endpoints, 0 for any, -1 for none; the one after --port if free.",
+            min=-1,
+            max=65535,
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Serve the agents in files: server, worker and store in one process."""
     from ..bootstrap.server import Settings, places
@@ -61,7 +70,7 @@ def up(
         listen=Endpoint("", 0, _absolute(unix)) if unix else Endpoint(host, port),
         reload=reload,
         models=models,
-        http=None if http < 0 else http,
+        http=_http(http, port, unix),
         retain_seconds=seconds(retain),
         grace_seconds=seconds(grace),
         lease_seconds=seconds(lease),
@@ -162,6 +171,15 @@ def _serve(settings: Settings) -> None:
         asyncio.run(serve(settings, ready=ready, told=_told, stopping=stopping))
         return
     uvloop.run(serve(settings, ready=ready, told=_told, stopping=stopping))
+
+
+def _http(chosen: int | None, port: int, unix: str) -> int | None:
+    """The endpoints' port: as chosen, else the one after the wire's; none beside a unix socket."""
+    if chosen is not None:
+        return None if chosen < 0 else chosen
+    if unix:
+        return None
+    return -(port + 1) if port else 0  # negative: if it is free
 
 
 def _models(server: Server) -> str:

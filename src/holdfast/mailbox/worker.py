@@ -25,6 +25,7 @@ from ..journal.codec import Seal
 from ..models.gateway import Gateway
 from ..ports.clock import Clock, Random
 from ..ports.store import Signal, Store
+from ..tools.host import ToolHost
 from .active import Active, Item, Parked, Running
 from .budgets import Budgets
 from .claims import Claims
@@ -86,6 +87,8 @@ class Worker:
         self.budgets = Budgets(self)
         self.models: Gateway | None = None
         """Where models are asked; None if this worker has none."""
+        self.tool_host = ToolHost(clock)
+        """What is kept for tools between calls: connections to other programs."""
         self.committer = Committer(store, clock, self.router.on_receipt)
         self.committer.lost = self.holdings.lost
         self.committer.asking = self.holdings.asking

@@ -119,15 +119,15 @@ class Caller:
             watch(event)
         return answer
 
-    def usage(self, target: Target, body: dict[str, Any]) -> Usage:
+    def usage(self, dialect: str, body: dict[str, Any]) -> Usage:
         """Tokens of an answer that was not read otherwise."""
-        return DIALECTS[target.dialect].read_usage(body)
+        return DIALECTS[dialect].read_usage(body)
 
     # -- going out ----------------------------------------------------------------------------------------------
 
     async def _open(self, target: Target, job: Job, *, stream: bool) -> Exchange:
         body = msgspec.json.encode(job.written_for(target, stream=stream))
-        dialect = DIALECTS[target.dialect]
+        dialect = DIALECTS[job.spoken(target)]
         url = target.url.rstrip("/") + dialect.url_path(target.model, stream=stream)
         if target.query:
             url += ("&" if "?" in url else "?") + target.query

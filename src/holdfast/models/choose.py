@@ -9,7 +9,7 @@ from typing import Any
 from ..domain.conversation import Media, Usage
 from ..domain.errors import Rejected
 from .health import Health
-from .job import Job
+from .job import EMBEDDING_TARGETS, EMBEDDINGS, Job
 from .prices import cost_nanos
 from .routes import Directory, Route, Target
 
@@ -76,6 +76,8 @@ def check_rules(route: Route) -> None:
 
 
 def _unfit(target: Target, route: Route, job: Job) -> str:
+    if job.dialect == EMBEDDINGS:
+        return "" if target.dialect in EMBEDDING_TARGETS else "it makes no embeddings"
     if not (target.tools and target.vision and target.json and not target.context and not route.max_cost):
         prompt = job.prompt
         if prompt.tools and not target.tools:

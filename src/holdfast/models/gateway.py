@@ -282,8 +282,9 @@ class _Asking:
         caller = self.gateway.caller
         if self.watch is None:
             body = await caller.whole(target, self.job)
-            facts.usage = caller.usage(target, body)
-            return Reply(facts, dialect=target.dialect, body=body)
+            spoken = self.job.spoken(target)
+            facts.usage = caller.usage(spoken, body)
+            return Reply(facts, dialect=spoken, body=body)
 
         def see(event: Event) -> None:
             if not facts.first_ms:

@@ -11,6 +11,10 @@ from ..domain.conversation import Answer, Prompt, Usage
 from .dialects import DIALECTS
 from .routes import Target
 
+EMBEDDINGS = "openai-embeddings"
+EMBEDDING_TARGETS = frozenset({"openai-chat", "openai-responses"})
+"""Dialects whose servers take embeddings, too."""
+
 
 class Attempt(msgspec.Struct, omit_defaults=True):
     """One time that a target was asked. ``outcome`` is ``ok`` or the problem's kind."""
@@ -93,6 +97,8 @@ class Job:
     @property
     def prefilled(self) -> bool:
         """Whether the conversation ends with the assistant's words, to go on from."""
+        if self.dialect == EMBEDDINGS:
+            return False
         if self.body is not None and self.dialect != "openai-responses":
             messages = self.body.get("messages")
             return bool(messages) and isinstance(messages, list) and _role(messages[-1]) == "assistant"  # pyright: ignore[reportUnknownArgumentType]
@@ -108,9 +114,13 @@ class Job:
         whole = msgspec.structs.replace(prompt, said=said)
         return Job(self.route, prompt=whole, urgent=self.urgent, deadline=self.deadline, labels=self.labels)
 
+    def spoken(self, target: Target) -> str:
+        """The dialect in which this target is asked."""
+        return self.dialect if self.dialect == EMBEDDINGS and target.dialect in EMBEDDING_TARGETS else target.dialect
+
     def written_for(self, target: Target, *, stream: bool) -> dict[str, Any]:
         """The request as this target takes it."""
-        if self.body is not None and self.dialect == target.dialect:
+        if self.body is not None and self.dialect == self.spoken(target):
             body = {**self.body, "model": target.model}
             if stream:
                 body["stream"] = True

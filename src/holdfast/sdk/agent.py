@@ -20,7 +20,7 @@ from ..domain.conversation import Settings
 from ..domain.errors import NotFound, Rejected
 from ..domain.retry import ONCE, Retry
 from ..thinking import Mind
-from ..tools import Tool
+from ..tools import McpServer, Tool
 from ..turn.context import Context, Duration, Event, SyncContext, ms_of
 from ..turn.definition import Definition, HandlerSpec, Target
 from .thinking_agent import agent_as_tool, fingerprint_of, handlers_of, handoff_to
@@ -88,6 +88,7 @@ class Agent:
         model: the route that it asks; see ``holdfast models``.
         instructions: what the model is told first; text, or a function of the context.
         tools: functions, ``Tool``s, other agents' ``as_tool()``.
+        mcp: servers of tools: ``"uvx some-server"``, ``"https://host/mcp"`` or an ``McpServer``; see there.
         handoffs: agents to which it may give the conversation over.
         output: the type of its answers (pydantic model, dataclass, struct) or a JSON schema; text by default.
         settings: temperature, max_tokens and so on.
@@ -106,6 +107,7 @@ class Agent:
         model: str = "",
         instructions: str | Callable[..., Any] = "",
         tools: Sequence[Any] = (),
+        mcp: Sequence[str | Sequence[str] | McpServer] = (),
         handoffs: Sequence[Agent] = (),
         output: Any = None,
         settings: Settings | None = None,
@@ -127,6 +129,7 @@ class Agent:
                 model,
                 instructions=instructions,
                 tools=[*tools, *(handoff_to(other.name, other.definition.doc) for other in handoffs)],
+                origins=[McpServer.of(server) for server in mcp],
                 output=output,
                 settings=settings,
                 rounds=rounds,
@@ -135,7 +138,7 @@ class Agent:
             )
             for spec in handlers_of(self.mind, ms_of(timeout) / 1000):
                 self.definition.handlers[spec.name] = spec
-        elif instructions or tools or handoffs or output is not None:
+        elif instructions or tools or mcp or handoffs or output is not None:
             raise Rejected("agent.no_model", f"Agent {name!r} has instructions or tools, but no model=. Name a route.")
 
     def as_tool(self, *, name: str = "", description: str = "", key: str = "") -> Tool:

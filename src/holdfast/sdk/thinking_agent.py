@@ -89,6 +89,8 @@ def fingerprint_of(mind: Mind) -> str:
     """A digest of all that makes the agent what it is besides code of its handlers."""
     digest = hashlib.sha256(msgspec.json.encode([mind.model, mind.settings, mind.tools, mind.form.schema, mind.rounds]))
     digest.update(_source(mind.instructions))
+    for origin in mind.origins:
+        digest.update(origin.fingerprint().encode())
     for spec in mind.tools:
         tool = mind.tool(spec.name)
         assert tool is not None

@@ -7,12 +7,13 @@ from typing import Any
 
 import msgspec
 
-from ..domain.conversation import Text, ToolCall, ToolResult
+from ..domain.conversation import Media, Text, ToolCall, ToolResult
 from ..domain.errors import HoldfastError, Nondeterminism, StepFailed
+from ..tools.host import Calling
 from ..tools.tool import Tool, ToolFailed, parts_of
 from ..turn.context import Context
-from ..turn.run import Options, run
-from .mind import Mind
+from ..turn.run import STEP_KEY, Options, run
+from .toolbox import Toolbox
 
 UNTRUSTED = "untrusted"
 """The label of what a tool brought in that nobody vouches for."""
@@ -27,24 +28,31 @@ class Final:
         self.value = value
 
 
-async def call_tools(ctx: Context, mind: Mind, calls: list[ToolCall]) -> tuple[list[ToolResult], Final | None]:
+class Parts(msgspec.Struct, tag="parts"):
+    """What a tool brought for the model besides plain values, in the journal."""
+
+    parts: list[Text | Media]
+
+
+async def call_tools(ctx: Context, toolbox: Toolbox, calls: list[ToolCall]) -> tuple[list[ToolResult], Final | None]:
     """All calls of one answer, side by side unless one must be alone; results in the order of the calls."""
-    alone = any((t := mind.tool(c.name)) is not None and t.alone for c in calls)
-    outcomes = await ctx.gather(*(_call(ctx, mind, call) for call in calls), limit=1 if alone else 0)
+    await toolbox.look_for(calls)
+    alone = any((t := toolbox.tool(c.name)) is not None and t.alone for c in calls)
+    outcomes = await ctx.gather(*(_call(ctx, toolbox, call) for call in calls), limit=1 if alone else 0)
     results = [result for result, _ in outcomes]
     return results, next((final for _, final in outcomes if final is not None), None)
 
 
-async def _call(ctx: Context, mind: Mind, call: ToolCall) -> tuple[ToolResult, Final | None]:
+async def _call(ctx: Context, toolbox: Toolbox, call: ToolCall) -> tuple[ToolResult, Final | None]:
     ctx.tell({"tool": call.name, "id": call.id, "arguments": call.arguments})
     value: Any = None
     failure = ""
     try:
-        tool = mind.tool(call.name)
+        tool = toolbox.tool(call.name)
         if tool is not None and tool.takes_context:
             value = await _with_steps(ctx, tool, call)
         else:
-            value = await _as_step(ctx, tool or _missing(mind, call.name), call)
+            value = await _as_step(ctx, tool or _missing(toolbox, call.name), call)
     except Nondeterminism:
         raise
     except ToolFailed as error:
@@ -58,7 +66,7 @@ async def _call(ctx: Context, mind: Mind, call: ToolCall) -> tuple[ToolResult, F
         return ToolResult(call.id, [Text(f"Error: {failure}")], call.name, error=True), None
     if isinstance(value, Final):
         return ToolResult(call.id, [Text("Done.")], call.name), value
-    return ToolResult(call.id, parts_of(value), call.name), None
+    return ToolResult(call.id, _for_the_model(value), call.name), None
 
 
 async def _with_steps(ctx: Context, tool: Tool, call: ToolCall) -> Any:
@@ -76,7 +84,7 @@ async def _with_steps(ctx: Context, tool: Tool, call: ToolCall) -> Any:
     async def give(given: Any) -> Any:
         if failed is not None:
             raise failed
-        return value
+        return _for_the_journal(value)
 
     labels = (f"tool:{tool.name}",) if tool.trusted else (f"tool:{tool.name}", UNTRUSTED)
     return await run(ctx.turn, give, (_shown(call.arguments),), Options(tool.name, labels=labels, verb="tool"))
@@ -86,11 +94,16 @@ async def _as_step(ctx: Context, tool: Tool, call: ToolCall) -> Any:
     """Run a tool as one step, its arguments read inside it: what they must be may change while a turn is in flight."""
     sync = not inspect.iscoroutinefunction(tool.call) and not inspect.iscoroutinefunction(type(tool.call).__call__)
 
+    def first() -> tuple[Any, ...]:
+        if not tool.takes_host:
+            return ()
+        return (Calling(ctx.turn.worker.tool_host, lambda what: _tell(ctx, call, what), STEP_KEY.get()),)
+
     def in_thread(given: Any) -> Any:
-        return tool.call(**tool.read(call.arguments))
+        return _for_the_journal(tool.call(*first(), **tool.read(call.arguments)))
 
     async def on_loop(given: Any) -> Any:
-        return await tool.call(**tool.read(call.arguments))
+        return _for_the_journal(await tool.call(*first(), **tool.read(call.arguments)))
 
     def happened(given: Any) -> Any:
         assert tool.verify is not None
@@ -102,13 +115,36 @@ async def _as_step(ctx: Context, tool: Tool, call: ToolCall) -> Any:
     return await run(ctx.turn, in_thread if sync else on_loop, (_shown(call.arguments),), options)
 
 
-def _missing(mind: Mind, name: str) -> Tool:
-    known = ", ".join(spec.name for spec in mind.tools) or "none"
+def _tell(ctx: Context, call: ToolCall, what: Any) -> None:
+    ctx.tell({"tool": call.name, "id": call.id, **(what if isinstance(what, dict) else {"told": what})})
+
+
+def _missing(toolbox: Toolbox, name: str) -> Tool:
+    """Stands in for a tool that is not there. If it was, and a call of it is in doubt, that stays so."""
+    known = ", ".join(spec.name for spec in toolbox.specs) or "none"
+    begun = toolbox.recorded()
 
     async def fail(**given: Any) -> None:
         raise ToolFailed(f"There is no tool {name!r}. There are: {known}.")
 
-    return Tool(fail, name=name)
+    return Tool(fail, name=name, idempotent=begun is None or begun.intent is None)
+
+
+def _for_the_journal(value: Any) -> Any:
+    if isinstance(value, (Text, Media)):
+        return Parts([value])
+    if isinstance(value, list) and value and all(isinstance(v, (Text, Media)) for v in value):  # pyright: ignore[reportUnknownVariableType]
+        return Parts(value)  # pyright: ignore[reportUnknownArgumentType]
+    return value
+
+
+def _for_the_model(value: Any) -> list[Text | Media]:
+    if isinstance(value, dict) and value.get("type") == "parts":  # pyright: ignore[reportUnknownMemberType]
+        try:
+            return msgspec.convert(value, Parts).parts
+        except msgspec.ValidationError:  # a tool's own value that looks alike
+            pass
+    return parts_of(value)
 
 
 def _shown(arguments: str) -> Any:

@@ -18,6 +18,7 @@ from .calling import call_tools
 from .memory import Memory, shortened
 from .mind import Mind
 from .output import WrongForm
+from .toolbox import Toolbox
 
 
 async def converse(ctx: Context, mind: Mind, content: str | list[Text | Media]) -> Any:
@@ -34,12 +35,14 @@ async def converse(ctx: Context, mind: Mind, content: str | list[Text | Media]) 
     system = await _system(ctx, mind, memory)
     parts: list[Part] = [Text(content)] if isinstance(content, str) else list(content)
     new = [Said("user", parts)]
+    toolbox = Toolbox(ctx, mind)
     corrections = 0
     for _ in range(mind.rounds):
-        answer = await ctx.model(_prompt(mind, system, memory, new))
+        await toolbox.look()
+        answer = await ctx.model(_prompt(mind, toolbox, system, memory, new))
         new.append(Said("assistant", answer.parts))
         if answer.calls:
-            results, final = await call_tools(ctx, mind, answer.calls)
+            results, final = await call_tools(ctx, toolbox, answer.calls)
             new.append(Said("user", list[Part](results)))
             if final is not None:
                 new.append(Said("assistant", [Text(str(final.value))]))
@@ -74,11 +77,11 @@ def _whole(answer: Answer) -> Answer:
     return answer
 
 
-def _prompt(mind: Mind, system: list[Said], memory: Memory, new: list[Said]) -> Prompt:
+def _prompt(mind: Mind, toolbox: Toolbox, system: list[Said], memory: Memory, new: list[Said]) -> Prompt:
     said = [*memory.said, *new]
     if mind.memory_tokens:
         said = shortened(said, mind.memory_tokens * 2)
-    return Prompt(mind.model, [*system, *_with_breakpoint(said)], mind.tools, mind.form.settings(mind.settings))
+    return Prompt(mind.model, [*system, *_with_breakpoint(said)], toolbox.specs, mind.form.settings(mind.settings))
 
 
 def _with_breakpoint(said: list[Said]) -> list[Said]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..domain.conversation import Settings, ToolSpec
 from ..domain.errors import Rejected
-from ..tools import Tool, tool_of
+from ..tools import Origin, Tool, tool_of
 from .output import Form
 
 
@@ -18,6 +18,7 @@ class Mind:
         model: a route's name.
         instructions: what it is told first; a function of the context makes them anew each time.
         tools: functions, ``Tool``s, or agents' ``as_tool()``.
+        origins: where more tools come from, asked while it thinks.
         output: the type of its answers, or a JSON schema; text by default.
         settings: for the model.
         rounds: how often at most it may ask the model in one turn.
@@ -33,6 +34,7 @@ class Mind:
         "instructions",
         "memory_tokens",
         "model",
+        "origins",
         "output_retries",
         "remember",
         "rounds",
@@ -45,6 +47,7 @@ class Mind:
         *,
         instructions: str | Callable[..., Any] = "",
         tools: Sequence[Any] = (),
+        origins: Sequence[Origin] = (),
         output: Any = None,
         settings: Settings | None = None,
         rounds: int = 50,
@@ -60,6 +63,7 @@ class Mind:
         self.output_retries = output_retries
         self.memory_tokens = memory_tokens
         self.remember = remember
+        self.origins = tuple(origins)
         self._tools: dict[str, Tool] = {}
         for given in tools:
             self.add(tool_of(given))
@@ -73,10 +77,10 @@ class Mind:
         self._tools[tool.name] = tool
 
     def tool(self, name: str) -> Tool | None:
-        """A tool by name."""
+        """One of its own tools by name."""
         return self._tools.get(name)
 
     @property
     def tools(self) -> list[ToolSpec]:
-        """What the model sees of its tools."""
+        """What the model sees of its own tools."""
         return [t.spec for t in self._tools.values()]

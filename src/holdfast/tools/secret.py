@@ -27,4 +27,6 @@ def _look(found: re.Match[str]) -> str:
     try:
         return Path(where).read_text().strip()
     except OSError as error:
-        raise Rejected("tool.secret", f"A tool needs {where}, which cannot be read: {error.strerror}.", name=where) from error
+        raise Rejected(
+            "tool.secret", f"A tool needs {where}, which cannot be read: {error.strerror}.", name=where
+        ) from error

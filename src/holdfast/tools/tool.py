@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import typing
 from collections.abc import Callable, Sequence
+from copy import copy
 from functools import partial
 from typing import Any, cast, overload
 
@@ -27,6 +28,7 @@ class Tool:
         call: takes the arguments as keywords; async, or sync (then it runs in a thread).
         name, description, schema: what the model sees.
         takes_context: the first argument is the turn's ``Context``; the tool then makes steps of its own.
+        takes_host: the first argument is a ``Calling``: what the worker keeps for its tools, and how to tell of progress.
         effects: whether it changes anything; False lets the gate and a simulation treat it as reading.
         idempotent: whether doing it twice equals doing it once. If not, its intent is durable before it starts, and after
             a crash in between ``verify`` or a person decides.
@@ -47,6 +49,7 @@ class Tool:
         "retry",
         "spec",
         "takes_context",
+        "takes_host",
         "timeout_seconds",
         "trusted",
         "verify",
@@ -70,11 +73,13 @@ class Tool:
         retry: Retry | None = None,
         timeout_seconds: float = 0.0,
         alone: bool = False,
+        takes_host: bool = False,
     ) -> None:
         self.call = call
         self.arguments = arguments
         self.spec = ToolSpec(name, description, schema if schema is not None else {"type": "object", "properties": {}})
         self.takes_context = takes_context
+        self.takes_host = takes_host
         self.effects = effects
         self.idempotent = idempotent
         self.verify = verify
@@ -97,6 +102,12 @@ class Tool:
     def name(self) -> str:
         """By which the model calls it."""
         return self.spec.name
+
+    def renamed(self, name: str) -> Tool:
+        """The same under another name."""
+        made = copy(self)
+        made.spec = msgspec.structs.replace(self.spec, name=name)
+        return made
 
     def __repr__(self) -> str:
         return f"<tool {self.name}>"

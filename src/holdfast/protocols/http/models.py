@@ -25,7 +25,12 @@ from ...models.dialects.dialect import Dialect
 from .requests import Gone, Request, TooLarge
 from .tokens import Tokens
 
-DIALECT_OF = {"/v1/chat/completions": "openai-chat", "/v1/responses": "openai-responses", "/v1/messages": "anthropic"}
+DIALECT_OF = {
+    "/v1/chat/completions": "openai-chat",
+    "/v1/responses": "openai-responses",
+    "/v1/embeddings": "openai-embeddings",
+    "/v1/messages": "anthropic",
+}
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 _PIECES = 10_000
 

@@ -33,16 +33,15 @@ class HttpServer:
 
     async def start(self) -> None:
         """Listen. Raises ``Unavailable(server.port)``."""
-        sock = socket.socket(socket.AF_INET6 if ":" in self._host else socket.AF_INET)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            sock.bind((self._host, self.port))
+            sock = self._bound(abs(self.port))
         except OSError as error:
-            sock.close()
-            raise Unavailable(
-                "server.port",
-                f"HTTP cannot listen on {self._host}:{self.port}: {error.strerror}. Choose another --http port.",
-            ) from error
+            if self.port >= 0:
+                raise Unavailable(
+                    "server.port",
+                    f"HTTP cannot listen on {self._host}:{self.port}: {error.strerror}. Choose another --http port.",
+                ) from error
+            sock = self._bound(0)
         self.port = sock.getsockname()[1]
         config = uvicorn.Config(
             self._app,
@@ -60,6 +59,16 @@ class HttpServer:
         self._serving = asyncio.Task(self._server.serve(sockets=[sock]), loop=asyncio.get_running_loop())
         while not self._server.started and not self._serving.done():  # noqa: ASYNC110 - uvicorn says it no other way
             await asyncio.sleep(0.005)
+
+    def _bound(self, port: int) -> socket.socket:
+        sock = socket.socket(socket.AF_INET6 if ":" in self._host else socket.AF_INET)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            sock.bind((self._host, port))
+        except OSError:
+            sock.close()
+            raise
+        return sock
 
     async def stop(self) -> None:
         """Let requests in flight end, then hang up."""

@@ -1,0 +1,111 @@
+"""``McpSource``: a server's tools as tools."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import re
+from functools import partial
+from typing import Any
+
+import mcp_types as types
+from mcp import MCPError
+
+from ...domain.conversation import Media, Text
+from ...domain.retry import Retry
+from ..host import Calling, ToolHost, aside
+from ..source import SourceUnavailable
+from ..tool import Tool, ToolFailed
+from .connection import Lost, McpConnection, Unreached
+from .results import read_result
+from .server import McpServer
+
+log = logging.getLogger("holdfast.mcp")
+
+_NOT_IN_NAMES = re.compile(r"[^a-zA-Z0-9_-]")
+_NAME_CHARACTERS = 64
+_PATIENT = {"attempts": 4, "initial_seconds": 0.2, "factor": 4.0, "maximum_seconds": 10.0}
+
+
+class McpSource:
+    """See ``ToolSource``."""
+
+    def __init__(self, server: McpServer, host: ToolHost) -> None:
+        self._server = server
+        self._connection = host.keep(("mcp", server.place), lambda: McpConnection(server, host.clock))
+        self._tools: list[Tool] = []
+        self._generation = -1
+
+    async def tools(self) -> list[Tool]:
+        """See ``ToolSource``."""
+        connection = self._connection
+        try:
+            listed = await aside(connection.listed())
+        except (Unreached, Lost, MCPError) as error:
+            if not connection.last_listed:
+                raise SourceUnavailable(str(error)) from error
+            log.warning("%s does not list its tools, those of before are used: %s", self._server.name, error)
+            listed = connection.last_listed
+        if self._generation != connection.generation:
+            only = self._server.only
+            self._tools = [self._tool(found) for found in listed if only is None or found.name in only]
+            self._generation = connection.generation
+        return self._tools
+
+    async def close(self) -> None:
+        """See ``ToolSource``: the connection is the host's."""
+
+    def _tool(self, found: types.Tool) -> Tool:
+        server, name = self._server, found.name
+        hints = found.annotations or types.ToolAnnotations()
+        declared_reading = _named(name, server.reads)
+        reads = declared_reading or bool(hints.read_only_hint)
+        idempotent = reads or _named(name, server.idempotent) or bool(hints.idempotent_hint)
+        known: Any = found.input_schema.get("properties", {})
+        return Tool(
+            partial(_call, server, self._connection, name, idempotent),
+            name=safe_name(server.prefix + name),
+            description=found.description or found.title or hints.title or "",
+            schema=found.input_schema,
+            effects=not (declared_reading or (server.trusted and reads)),
+            idempotent=idempotent,
+            destinations=[a for a in server.destinations.get(name, ()) if a in known],
+            content=[a for a in server.content.get(name, ()) if a in known],
+            trusted=server.trusted,
+            retry=Retry(on=(Unreached, Lost) if idempotent else (Unreached,), **_PATIENT),
+            takes_host=True,
+        )
+
+
+async def _call(
+    server: McpServer, connection: McpConnection, name: str, idempotent: bool, calling: Calling, /, **arguments: Any
+) -> list[Text | Media]:
+    def progress(done: float, total: float | None, message: str | None) -> None:
+        calling.tell({"progress": done, "of": total, "text": message or ""})
+
+    try:
+        result = await aside(connection.call(name, arguments, server.timeout_seconds, progress))
+    except MCPError as error:
+        raise ToolFailed(error.message) from error
+    except RuntimeError as error:  # the library's word for an answer that is not of the tool's own schema
+        raise ToolFailed(f"{server.name} answered with something else than {name} promises: {error}") from error
+    except Lost as error:
+        if idempotent:
+            raise
+        raise ToolFailed(
+            f"The connection to {server.name} was lost ({error}). Whether {name} was done is not known: find out before "
+            "you do it again."
+        ) from error
+    return read_result(result, server.output_characters)
+
+
+def safe_name(name: str) -> str:
+    """A name that every vendor takes; one that is too long keeps its beginning and a digest."""
+    safe = _NOT_IN_NAMES.sub("_", name)
+    if len(safe) <= _NAME_CHARACTERS:
+        return safe
+    return f"{safe[: _NAME_CHARACTERS - 9]}_{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+
+
+def _named(name: str, among: frozenset[str]) -> bool:
+    return name in among or "*" in among
