@@ -15,11 +15,12 @@ from langgraph.checkpoint.conformance import checkpointer_test, validate
 from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.prebuilt import ToolNode, tools_condition
 from langgraph.types import Send, interrupt
-from twice import a_place, end, idle, places, until
 
 from holdfast import Agent, HoldfastError, Runtime
 from holdfast.frameworks.langgraph import HoldfastChatModel, HoldfastSaver, durable_tool, graph_agent, step, threads
+from holdfast.testing import models as bad
 from holdfast.testing.models import Call, Reply
+from twice import a_place, end, idle, places, until
 
 pytestmark = pytest.mark.filterwarnings("default")
 
@@ -51,7 +52,7 @@ async def test_a_graph_elsewhere_keeps_its_checkpoints_here(tmp_path: Path) -> N
     def note(state: Notes) -> Any:
         return {"notes": [f"{len(state['notes'])}"]}
 
-    builder = StateGraph(Notes)
+    builder: Any = StateGraph(Notes)
     builder.add_node("note", note)
     builder.add_edge(START, "note")
     url = f"sqlite:///{tmp_path / 's.db'}"
@@ -92,7 +93,7 @@ class Counted:
             self.ran.append("plan")
             return {"messages": [await model.ainvoke(state["messages"])]}
 
-        builder = StateGraph(MessagesState)
+        builder: Any = StateGraph(MessagesState)
         builder.add_node("plan", plan)
         builder.add_node("tools", ToolNode(tools))
         builder.add_edge(START, "plan")
@@ -151,12 +152,12 @@ async def test_a_node_that_begins_again_is_answered_for_what_it_did(tmp_path: Pa
                 await go.wait()
             return {"notes": [receipt]}
 
-        builder = StateGraph(Notes)
+        builder: Any = StateGraph(Notes)
         builder.add_node("work", work)
         builder.add_edge(START, "work")
         return [graph_agent("payer", builder.compile())]
 
-    async with a_place(tmp_path, lambda call: Reply("40"), make) as here:
+    async with a_place(tmp_path, bad.always(Reply("40")), make) as here:
         async with here.runtime() as first:
             await first.send(make()[0]["1"].run, {"notes": []})
             await until(lambda: "held" in ran)
@@ -173,7 +174,7 @@ def twice_asked() -> list[Agent]:
         second = interrupt("Really?")
         return {"notes": [first, second]}
 
-    builder = StateGraph(Notes)
+    builder: Any = StateGraph(Notes)
     builder.add_node("confirm", confirm)
     builder.add_edge(START, "confirm")
     graph = builder.compile()
@@ -187,7 +188,7 @@ async def test_an_interrupt_is_a_question_to_a_person_that_outlives_the_process(
                 await asyncio.sleep(0.01)
         return found[0].question
 
-    async with a_place(tmp_path, lambda call: Reply("x"), twice_asked) as here:
+    async with a_place(tmp_path, bad.always(Reply("x")), twice_asked) as here:
         async with here.runtime() as first:
             await first.send(twice_asked()[0]["1"].run, {"notes": []})
             assert await question(first) == "Refund?"
@@ -205,7 +206,7 @@ async def test_an_interrupt_is_a_question_to_a_person_that_outlives_the_process(
 
 
 async def test_an_interrupt_can_end_the_turn_and_another_message_goes_on(tmp_path: Path) -> None:
-    async with a_place(tmp_path, lambda call: Reply("x"), twice_asked) as here, here.runtime() as runtime:
+    async with a_place(tmp_path, bad.always(Reply("x")), twice_asked) as here, here.runtime() as runtime:
         agent = twice_asked()[1]
         asked = await runtime.call(agent["1"].run, {"notes": []})
         assert asked["interrupts"][0]["value"] == {"question": "Refund?", "choices": ["yes", "no"]}
@@ -221,18 +222,29 @@ async def test_parallel_tasks_and_subgraphs_have_places_of_their_own(tmp_path: P
         def ask(state: Any) -> Any:  # blocking, in a thread
             return {"notes": [str(model.invoke(f"about {state['about']}").content)]}
 
-        inner = StateGraph(Notes)
-        inner.add_node("sum_up", lambda state: {"notes": [str(model.invoke("sum up").content)]})
+        inner: Any = StateGraph(Notes)
+
+        def sum_up(state: Notes) -> Any:
+            return {"notes": [str(model.invoke("sum up").content)]}
+
+        inner.add_node("sum_up", sum_up)
         inner.add_edge(START, "sum_up")
-        builder = StateGraph(Notes)
+        builder: Any = StateGraph(Notes)
         builder.add_node("ask", ask)
         builder.add_node("inner", inner.compile())
-        builder.add_conditional_edges(START, lambda s: [Send("ask", {"about": n}) for n in range(3)])
+
+        def fan_out(state: Notes) -> Any:
+            return [Send("ask", {"about": n}) for n in range(3)]
+
+        builder.add_conditional_edges(START, fan_out)
         builder.add_edge("ask", "inner")
         builder.add_edge("inner", END)
         return [graph_agent("fan", builder.compile())]
 
-    async with a_place(tmp_path, lambda call: Reply(call.text.upper()), make) as here, here.runtime() as runtime:
+    def shout(call: Call) -> Reply:
+        return Reply(call.text.upper())
+
+    async with a_place(tmp_path, shout, make) as here, here.runtime() as runtime:
         found = await runtime.call(make()[0]["1"].run, {"notes": []})
         assert found["notes"][:3] == ["ABOUT 0", "ABOUT 1", "ABOUT 2"] and found["notes"][-1] == "SUM UP"
         names = sorted(p.partition("/")[0] for _, _, p in await places(runtime, "fan/1", "model"))

@@ -12,13 +12,13 @@ pytest.importorskip("agents")
 
 import agents
 from pydantic import BaseModel
-from twice import a_place, end, idle, places, until
 
 from holdfast import Agent, Context, HoldfastError
 from holdfast.frameworks import Places
 from holdfast.frameworks.openai_agents import HoldfastProvider, durable_agent, openai_agent
 from holdfast.testing import models as bad
 from holdfast.testing.models import Call, Reply
+from twice import a_place, end, idle, places, until
 
 pytestmark = pytest.mark.filterwarnings("default")
 
@@ -184,10 +184,10 @@ async def test_a_streamed_run_and_an_error_of_the_gateway(tmp_path: Path) -> Non
         assert chat
         return [agent, openai_agent("plain", inner, model="m")]
 
-    async with a_place(tmp_path, bad.first(1, Reply("one two"), then=bad.ContextLength()), make) as here:
-        async with here.runtime() as runtime:
-            assert await runtime.call(make()[0]["1"].chat, "count") == "one two"
-            assert "raw_response_event" in heard and "run_item_stream_event" in heard
-            with pytest.raises(HoldfastError) as caught:
-                await runtime.call(make()[1]["1"].chat, "count")
-            assert caught.value.code == "model.too_long"
+    script = bad.first(1, Reply("one two"), then=bad.ContextLength())
+    async with a_place(tmp_path, script, make) as here, here.runtime() as runtime:
+        assert await runtime.call(make()[0]["1"].chat, "count") == "one two"
+        assert "raw_response_event" in heard and "run_item_stream_event" in heard
+        with pytest.raises(HoldfastError) as caught:
+            await runtime.call(make()[1]["1"].chat, "count")
+        assert caught.value.code == "model.too_long"

@@ -12,13 +12,13 @@ pytest.importorskip("pydantic_ai")
 
 import pydantic_ai
 from pydantic import BaseModel
-from twice import a_place, end, idle, places, until
 
 from holdfast import Agent, Context
 from holdfast.frameworks import Places
 from holdfast.frameworks.pydantic_ai import durably, pydantic_agent
 from holdfast.testing import models as bad
 from holdfast.testing.models import Call, Reply
+from twice import a_place, end, idle, places, until
 
 pytestmark = pytest.mark.filterwarnings("default")
 

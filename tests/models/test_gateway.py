@@ -239,6 +239,41 @@ async def test_rules_prices_and_limits_choose() -> None:
             pass
 
 
+async def test_an_answer_that_fails_its_check_is_never_seen() -> None:
+    check = "answer.text != 'no idea'"
+    async with gateway(always(Reply("no idea")), always(Reply("42")), escalate=check) as (gate, _):
+        watch = Watch(may=False)
+        assert (await gate.ask(job(), watch)).answer.text == watch.text == "42"
+    async with gateway(always(Reply("no idea")), escalate=check) as (gate, _):
+        watch = Watch(may=False)
+        assert (await gate.ask(job(), watch)).answer.text == watch.text == "no idea"  # better than nothing
+
+
+@pytest.mark.parametrize("streamed", [True, False])
+async def test_urgent_work_asks_a_second_target(streamed: bool) -> None:
+    slow, quick = always(Reply("slow", delay=3.0)), always(Reply("quick"))
+    async with gateway(slow, quick, hedge_seconds=0.1, t0={"first_token_seconds": 30.0, "answer_seconds": 30.0}) as (
+        gate,
+        vendors,
+    ):
+        watch = Watch() if streamed else None
+        began = asyncio.get_running_loop().time()
+        reply = await gate.ask(job(urgent=True), watch)
+        assert reply.facts.target == "t1" and "hedge" in reply.facts.reason
+        assert asyncio.get_running_loop().time() - began < 2.0
+        if watch is not None:
+            assert watch.text == "quick"
+        await vendors[0].until(lambda: vendors[0].calls[0].cancelled_by_client, 5)
+        assert (await gate.ask(job("not urgent", urgent=False), Watch())).facts.target == "t0"
+
+
+async def test_a_hedge_helps_when_the_first_fails_late() -> None:
+    late = always(bad.ServerError(503, reply=Reply("x", delay=0.3)))
+    async with gateway(late, always(Reply("fine", delay=0.4)), hedge_seconds=0.1) as (gate, _):
+        reply = await gate.ask(job(urgent=True), Watch())
+        assert reply.answer.text == "fine"
+
+
 async def test_a_target_at_its_limit_leaves_work_to_the_next() -> None:
     slow = always(Reply("slow", delay=0.3))
     async with gateway(slow, always(Reply("next")), t0={"concurrency": 1}) as (gate, _):

@@ -2,9 +2,9 @@
 
 A step's id is its place in the turn's task tree (``turn.branches``). A framework makes tasks as it likes, and its next
 version makes others; ids taken from them would let every turn in flight diverge with an upgrade. So the framework runs in a
-task that is no branch of the turn, and each thing it does comes here with a name that its own logic gives: the third request
-to the model (``model-3``), the second tool of that answer (``tool-3-2``), inside that tool the first request of another agent
-(``tool-3-2/model-1``). The name is the step's branch; timing, threads and private tasks play no part.
+task that is no branch of the turn, and each thing it does comes here with a name that its own logic gives: the third
+request to the model (``model-3``), the second tool of that answer (``tool-3-2``), inside that tool the first request of
+another agent (``tool-3-2/model-1``). The name is the step's branch; timing, threads and private tasks play no part.
 
 Within a place, ids count as ever: whatever runs there gets the whole ``Context`` and may make several steps.
 
@@ -144,8 +144,8 @@ class Places:
     # -- doing something at a place -----------------------------------------------------------------------------
 
     async def at(self, place: str, do: Callable[[Context], Awaitable[T]]) -> T:
-        """Run ``do(ctx)`` at a place and give what it gives, or raises. If the turn leaves memory meanwhile, the caller never
-        hears of it: its loop is dropped."""
+        """Run ``do(ctx)`` at a place and give what it gives, or raises. If the turn leaves memory meanwhile, the caller
+        never hears of it: its loop is dropped."""
         task = self._begin(place, do, contextvars.copy_context())
         try:
             await asyncio.wait([task])

@@ -7,7 +7,7 @@ from ...ports.database import Database
 
 
 def open_database(url: str) -> Database:
-    """A database by its address. Raises ``Rejected(sql.url)``, ``Rejected(store.driver_missing)``."""
+    """A database by its address. Raises ``Rejected(sql.url)``, ``Rejected(sql.driver_missing)``."""
     if url.startswith("sqlite:///"):
         from .sqlite import SqliteDatabase
 
@@ -17,7 +17,7 @@ def open_database(url: str) -> Database:
             from .postgres import PostgresDatabase
         except ImportError as error:
             raise Rejected(
-                "store.driver_missing",
+                "sql.driver_missing",
                 "PostgreSQL needs the package asyncpg, which is not installed here. Install it: pip install 'holdfast[postgres]'.",
             ) from error
         return PostgresDatabase(url)

@@ -127,24 +127,24 @@ class _Work:
 
     def _ask(self, connection: apsw.Connection, statement: str) -> Rows:
         begun = 0
+        columns: list[str] = []
 
         def one(cursor: Any, sql: str, bindings: Any) -> bool:
             nonlocal begun
             begun += 1
+            columns.extend(str(column[0]) for column in cursor.get_description())
             return begun == 1
 
         cursor = connection.cursor()
         cursor.exec_trace = one
         before = connection.total_changes()
         cursor.execute(statement)
-        columns: list[str] = []
         answer = Answer(self._bounds)
         for row in cursor:
-            columns = columns or [str(column[0]) for column in cursor.get_description()]
             if not answer.add(row) and not self._bounds.write:
                 break  # what writes must come to its end
-        if not begun:
-            raise QueryFailed("That is no statement.")
+        if not columns and not self._bounds.write:
+            raise QueryFailed("This database is for reading only: use a statement that gives rows.")
         return Rows(columns, answer.rows, answer.more, connection.total_changes() - before)
 
     def _over(self) -> bool:

@@ -19,7 +19,7 @@ from ...turn.context import Context, Duration
 from ..fingerprint import fingerprint
 from ..places import Places
 from .keeping import keep_threads
-from .saver import STARTED, HoldfastSaver, thread_of
+from .saver import HoldfastSaver, thread_of
 
 Interrupts = Literal["ask", "return"]
 _INTERRUPT, _RESUME = "__interrupt__", "__resume__"

@@ -88,10 +88,10 @@ def keep_threads(agent: Agent) -> None:
     async def drop_all(ctx: Context) -> None:
         await Thread(HandlerKeys(ctx)).drop_all()
 
-    for fn in (put, put_writes, drop, drop_all):
-        agent.handler(name=f"thread_{fn.__name__}")(fn)
-    for fn in (get, rows):
-        agent.handler(name=f"thread_{fn.__name__}", shared=True)(fn)
+    writing: list[Any] = [put, put_writes, drop, drop_all]
+    reading: list[Any] = [get, rows]
+    for fn in (*writing, *reading):
+        agent.handler(name=f"thread_{fn.__name__}", shared=fn in reading)(fn)
 
 
 def threads(name: str = "langgraph") -> Agent:

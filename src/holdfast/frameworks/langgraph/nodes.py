@@ -1,7 +1,7 @@
 """Where in a graph code runs, as the name of a place, and what nodes do as steps: tools, effects of their own.
 
-A place is named by what a graph's author sees: the superstep, the node, and which of several tasks of that node it is; within
-a node by what is asked for. So a node that begins again after a crash is answered for what it asks again, and asks anew for
+A place is named by what a graph's author sees: the superstep, the node, and which of several tasks of that node it is;
+within a node by what is asked for. So a node that begins again after a crash is answered for what it asks again, and asks anew for
 what it did not get to.
 """
 
@@ -27,7 +27,7 @@ def scope() -> str:
     """The node that runs here: ``step3:plan`` in superstep 3; ``step3:plan:1`` for the second of several tasks (``Send``);
     ``step3:team+1:plan`` inside a subgraph. ``graph`` outside of nodes. No id that LangGraph makes up is in it."""
     config: Any = var_child_runnable_config.get()
-    found: dict[str, Any] = (config or {}).get("metadata") or {}
+    found: dict[str, Any] = cast("dict[str, Any]", config or {}).get("metadata") or {}
     if "langgraph_node" not in found:
         return "graph"
     path: tuple[Any, ...] = tuple(found.get("langgraph_path") or ())
@@ -61,11 +61,7 @@ def durable_tool(tool: BaseTool | Callable[..., Any], **declared: Any) -> BaseTo
         tool: a LangChain tool or a function.
         declared: ``idempotent``, ``retry``, ``timeout_seconds``, ``verify``, as for ``Context.run``.
     """
-    inner = (
-        tool
-        if isinstance(tool, BaseTool)
-        else StructuredTool.from_function(**({"coroutine": tool} if inspect.iscoroutinefunction(tool) else {"func": tool}))
-    )
+    inner = tool if isinstance(tool, BaseTool) else _tool_of(tool)
 
     async def called(**given: Any) -> Any:
         return await _call(inner, given, declared)
@@ -89,6 +85,12 @@ def durable_tool(tool: BaseTool | Callable[..., Any], **declared: Any) -> BaseTo
 
 def _first(item: tuple[str, Any]) -> str:
     return item[0]
+
+
+def _tool_of(fn: Callable[..., Any]) -> BaseTool:
+    if inspect.iscoroutinefunction(fn):
+        return StructuredTool.from_function(coroutine=fn)
+    return StructuredTool.from_function(fn)
 
 
 async def _call(inner: BaseTool, given: dict[str, Any], declared: dict[str, Any]) -> Any:
@@ -116,7 +118,7 @@ def _step_of(inner: BaseTool, given: dict[str, Any]) -> Callable[[Any], Any]:
             raise Rejected(
                 "frameworks.interrupt_in_step",
                 f"The tool {inner.name!r} interrupted its graph from inside a step, which is either done or not. Leave "
-                "the tool unwrapped and make its effects steps (holdfast.frameworks.langgraph.step), or interrupt in a node.",
+                "the tool unwrapped and make its effects steps (frameworks.langgraph.step), or interrupt in a node.",
                 tool=inner.name,
             ) from error
 

@@ -123,10 +123,12 @@ class Thread:
         if row is None:
             return None
         values = {name: await self._keys.get(f"v/{ns}/{name}/{version}") for name, version in row["channels"].items()}
-        tasks = [*row["tasks"], *(await self._keys.get(f"o/{ns}/{found}") or [])]
-        writes = [(t, *w) for t in dict.fromkeys(tasks) for w in await self._keys.get(f"w/{ns}/{found}/{t}") or []]
+        early: list[str] = await self._keys.get(f"o/{ns}/{found}") or []
         row["values"] = {name: v for name, v in values.items() if v is not None}
-        row["writes"] = [(t, c, v, path, place) for t, c, v, path, place in writes]
+        row["writes"] = []
+        for task in dict.fromkeys((*row["tasks"], *early)):
+            written: list[Any] = await self._keys.get(f"w/{ns}/{found}/{task}") or []
+            row["writes"] += [(task, *write) for write in written]
         return row
 
     async def ids(self, ns: str) -> list[str]:

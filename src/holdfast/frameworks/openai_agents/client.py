@@ -37,7 +37,9 @@ def durable_client(refused: list[HoldfastError] | None = None) -> openai.AsyncOp
         dialect = _PATHS.get(request.url.path)
         if dialect is None:
             raise Rejected(
-                "frameworks.endpoint", f"{request.url.path} is not asked through the gateway; only models are.", path=request.url.path
+                "frameworks.endpoint",
+                f"{request.url.path} is not asked through the gateway: only responses and chat completions are.",
+                path=request.url.path,
             )
         try:
             return _response(http, await _ask(dialect, body), dialect, body)
@@ -61,7 +63,9 @@ async def _ask(dialect: str, body: dict[str, Any]) -> dict[str, Any]:
     place = places.next("model")
 
     async def ask(ctx: Context) -> dict[str, Any]:
-        return _written(ctx, await ask_model(ctx.turn, Job(str(body.get("model", "")), dialect=dialect, body=asked)), dialect)
+        return _written(
+            ctx, await ask_model(ctx.turn, Job(str(body.get("model", "")), dialect=dialect, body=asked)), dialect
+        )
 
     answer = await places.at(place, ask)
     _note_calls(places, place, dialect, answer)

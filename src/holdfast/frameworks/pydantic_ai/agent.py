@@ -71,9 +71,7 @@ def pydantic_agent(
     return made
 
 
-def durably(
-    agent: Any, model: str, tools: Mapping[str, Mapping[str, Any]] | None = None
-) -> AbstractContextManager[Any]:
+def durably(agent: Any, model: str, tools: Mapping[str, Mapping[str, Any]] | None = None) -> AbstractContextManager[Any]:
     """Within it, the agent asks ``model`` and calls its tools durably; for handlers of one's own:
 
     >>> async def talk():

@@ -14,7 +14,6 @@ from pydantic_ai.messages import (
     ModelRequest,
     ModelResponse,
     ModelResponsePart,
-    RetryPromptPart,
     SystemPromptPart,
     TextPart,
     ThinkingPart,
@@ -27,7 +26,19 @@ from pydantic_ai.models import ModelRequestParameters
 from pydantic_ai.settings import ModelSettings
 from pydantic_ai.usage import RequestUsage
 
-from ...domain.conversation import Answer, Media, Part, Prompt, Said, Settings, Text, Thinking, ToolCall, ToolResult, ToolSpec
+from ...domain.conversation import (
+    Answer,
+    Media,
+    Part,
+    Prompt,
+    Said,
+    Settings,
+    Text,
+    Thinking,
+    ToolCall,
+    ToolResult,
+    ToolSpec,
+)
 from ...domain.errors import Rejected
 
 _FINISH: dict[str, Any] = {"stop": "stop", "length": "length", "tool_calls": "tool_call", "content_filter": "content_filter"}
@@ -93,12 +104,6 @@ def _request(message: ModelRequest) -> list[Said]:
             failed = part.outcome not in ("success", "denied")
             result = ToolResult(part.tool_call_id, [Text(text)], part.tool_name, error=failed)
             _by_user(said, [result, *(found for c in more if (found := _content(c)) is not None)])
-        elif isinstance(part, RetryPromptPart):
-            text = part.model_response()
-            if part.tool_name is None:
-                said.append(Said("user", [Text(text)]))
-            else:
-                _by_user(said, [ToolResult(part.tool_call_id, [Text(text)], part.tool_name, error=True)])
         else:
             raise Rejected(
                 "frameworks.message",

@@ -63,9 +63,7 @@ class HoldfastModel(Model):
     ) -> AsyncGenerator[StreamedResponse]:
         """See the base class."""
         response = await self.request(messages, model_settings, model_request_parameters)
-        yield CompletedStreamedResponse(
-            response, model_request_parameters=model_request_parameters, replay_events=True
-        )
+        yield CompletedStreamedResponse(response, model_request_parameters=model_request_parameters, replay_events=True)
 
 
 async def _ask(ctx: Context, prompt: Prompt) -> Answer:

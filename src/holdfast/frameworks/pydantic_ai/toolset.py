@@ -20,8 +20,8 @@ _RETURN: TypeAdapter[Any] = TypeAdapter(ToolReturn[Any])
 
 @dataclass
 class DurableToolset(WrapperToolset[Any]):
-    """Around any toolset (functions, MCP servers, OpenAPI, ...): what a call gave is in the journal before the model hears of
-    it, and after a crash it is not called again.
+    """Around any toolset (functions, MCP servers, OpenAPI, ...): what a call gave is in the journal before the model hears
+    of it, and after a crash it is not called again.
 
     Args:
         wrapped: the toolset.
@@ -30,9 +30,7 @@ class DurableToolset(WrapperToolset[Any]):
 
     declared: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
 
-    async def call_tool(
-        self, name: str, tool_args: dict[str, Any], ctx: RunContext[Any], tool: ToolsetTool[Any]
-    ) -> Any:
+    async def call_tool(self, name: str, tool_args: dict[str, Any], ctx: RunContext[Any], tool: ToolsetTool[Any]) -> Any:
         """See the base class."""
         if not in_turn():
             return await self.wrapped.call_tool(name, tool_args, ctx, tool)
@@ -45,9 +43,7 @@ class DurableToolset(WrapperToolset[Any]):
         shown = to_jsonable_python(tool_args, serialize_unknown=True)
         return _given(await places.at(place, tool_step(call, name, shown, **self.declared.get(name, {}))))
 
-    def visit_and_replace(
-        self, visitor: Callable[[AbstractToolset[Any]], AbstractToolset[Any]]
-    ) -> AbstractToolset[Any]:
+    def visit_and_replace(self, visitor: Callable[[AbstractToolset[Any]], AbstractToolset[Any]]) -> AbstractToolset[Any]:
         """See the base class."""
         return DurableToolset(self.wrapped.visit_and_replace(visitor), self.declared)
 
