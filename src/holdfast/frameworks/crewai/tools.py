@@ -1,5 +1,10 @@
 """CrewAI's tools as durable steps."""
 
+# CrewAI pins other versions of what our tests need (docs/frameworks.md), so it is not there when types are checked.
+# pyright: reportMissingImports=false, reportUnknownVariableType=false, reportUnknownMemberType=false
+# pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false, reportUntypedBaseClass=false
+# pyright: reportUnknownLambdaType=false
+
 from __future__ import annotations
 
 import asyncio
@@ -45,7 +50,7 @@ class _Durable(BaseTool):
         return to_jsonable_python(value, serialize_unknown=True)
 
     def _place(self, places: Places, shown: Any) -> str:
-        """CrewAI does not tell a tool for which call it runs, and runs those of one answer in threads: the arguments tell."""
+        """CrewAI does not tell a tool for which call it runs, and runs those of one answer in threads: its arguments do."""
         return places.by_content("", f"tool-{self.name}", shown)
 
     @staticmethod

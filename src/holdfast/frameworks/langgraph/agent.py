@@ -81,12 +81,16 @@ async def _to_the_end(places: Places, graph: Any, given: Any, interrupts: Interr
         given = None  # the input is in the checkpoints: go on from the last of them
     while True:
         result = await graph.ainvoke(given, config, durability="sync")
-        found: list[Any] = list(result.get(_INTERRUPT, ())) if isinstance(result, dict) else []
+        found: list[Any] = _interrupts(result)
         if not found:
             return _plain(result)
         if interrupts == "return":
             return {"interrupts": [{"id": i.id, "value": _plain(i.value)} for i in found]}
         given = Command(resume={i.id: await _ask(places, i) for i in found})
+
+
+def _interrupts(result: Any) -> list[Any]:
+    return list(cast("dict[str, Any]", result).get(_INTERRUPT, ())) if isinstance(result, dict) else []
 
 
 async def _ask(places: Places, interrupt: Any) -> Any:
@@ -114,7 +118,7 @@ def _read(input: Any) -> Any:
     if isinstance(input, dict) and "messages" in input:
         whole = cast("dict[str, Any]", input)
         return {**whole, "messages": convert_to_messages(whole["messages"])}
-    return input
+    return cast(Any, input)
 
 
 def _plain(value: Any) -> Any:

@@ -1,8 +1,8 @@
 """Where in a graph code runs, as the name of a place, and what nodes do as steps: tools, effects of their own.
 
 A place is named by what a graph's author sees: the superstep, the node, and which of several tasks of that node it is;
-within a node by what is asked for. So a node that begins again after a crash is answered for what it asks again, and asks anew for
-what it did not get to.
+within a node by what is asked for. So a node that begins again after a crash is answered for what it asks again, and asks
+anew for what it did not get to.
 """
 
 from __future__ import annotations

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
-import re
 from functools import partial
 from typing import Any
 
@@ -14,6 +12,7 @@ from mcp import MCPError
 from ...domain.conversation import Media, Text
 from ...domain.retry import Retry
 from ..host import Calling, ToolHost, aside
+from ..naming import safe_name
 from ..source import SourceUnavailable
 from ..tool import Tool, ToolFailed
 from .connection import Lost, McpConnection, Unreached
@@ -22,8 +21,6 @@ from .server import McpServer
 
 log = logging.getLogger("holdfast.mcp")
 
-_NOT_IN_NAMES = re.compile(r"[^a-zA-Z0-9_-]")
-_NAME_CHARACTERS = 64
 _PATIENT = {"attempts": 4, "initial_seconds": 0.2, "factor": 4.0, "maximum_seconds": 10.0}
 
 
@@ -97,14 +94,6 @@ async def _call(
             "you do it again."
         ) from error
     return read_result(result, server.output_characters)
-
-
-def safe_name(name: str) -> str:
-    """A name that every vendor takes; one that is too long keeps its beginning and a digest."""
-    safe = _NOT_IN_NAMES.sub("_", name)
-    if len(safe) <= _NAME_CHARACTERS:
-        return safe
-    return f"{safe[: _NAME_CHARACTERS - 9]}_{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
 def _named(name: str, among: frozenset[str]) -> bool:
