@@ -30,7 +30,7 @@ def log(line: str) -> None:
 def answer(message: dict[str, Any]) -> list[dict[str, Any]]:
     """What is said to a message."""
     method, id = message.get("method"), message.get("id")
-    params = message.get("params") or {}
+    params: dict[str, Any] = message.get("params") or {}
     if id is None:
         return []
     if method == "initialize":

@@ -19,9 +19,9 @@ FOLDER = Path(sys.argv[1])
 if (FOLDER / "broken").exists():  # before the imports, which take a while
     sys.exit("no database: check DATABASE_URL")
 
-import mcp_types as types
-from mcp.server.mcpserver import Context, MCPServer
-from mcp.server.mcpserver.exceptions import ToolError
+import mcp_types as types  # noqa: E402
+from mcp.server.mcpserver import Context, MCPServer  # noqa: E402
+from mcp.server.mcpserver.exceptions import ToolError  # noqa: E402
 
 PIXEL = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==")
 READS = types.ToolAnnotations(read_only_hint=True)

@@ -75,7 +75,7 @@ async def test_progress_goes_to_whoever_looks(attentive: Any) -> None:
         stop = runtime.engine.worker.feed.listen(agent["1"].address, lambda trace, path, what: seen.append(what))
         await runtime.call(agent["1"].chat, "go")
         stop()
-        told = [w for w in seen if isinstance(w, dict) and "progress" in w]
+        told: list[dict[str, Any]] = [w for w in seen if isinstance(w, dict) and "progress" in w]
         assert [(t["tool"], t["progress"], t["of"], t["text"]) for t in told] == [
             ("steps", 1.0, 2.0, "half"),
             ("steps", 2.0, 2.0, "whole"),
@@ -99,7 +99,7 @@ async def test_a_list_that_changes_is_asked_for_again(server: Any) -> None:
 
 
 async def test_a_call_has_a_deadline_and_may_or_may_not_have_happened(attentive: Any, tmp_path: Path) -> None:
-    where = {"url": attentive} if isinstance(attentive, str) else {"command": attentive}
+    where: dict[str, Any] = {"url": attentive} if isinstance(attentive, str) else {"command": attentive}
     agent = Agent("a", model="m", mcp=[McpServer(**where, timeout_seconds=1.0)])
     async with running([agent], calling(("hang", {}), ("add", {"a": 1, "b": 1}))) as (runtime, vendor):
         await runtime.call(agent["1"].chat, "go")
@@ -237,7 +237,8 @@ async def test_a_server_that_cannot_start_says_why(tmp_path: Path) -> None:
 def test_what_is_no_server_is_refused() -> None:
     with pytest.raises(HoldfastError):
         McpServer(url="ftp://x")
-    for wrong in ("", []):
+    nothing: list[str] = []
+    for wrong in ("", nothing):
         with pytest.raises(HoldfastError) as caught:
             Agent("a", model="m", mcp=[wrong])
         assert caught.value.code == "mcp.malformed"

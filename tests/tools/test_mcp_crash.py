@@ -85,7 +85,7 @@ async def idle(world: World) -> list[Any]:
         for _ in range(2000):
             if await done():
                 break
-        return [entry for entry in await client.journal("a/1", limit=1000)]
+        return list(await client.journal("a/1", limit=1000))
 
 
 async def test_a_finished_tool_is_not_called_again_and_one_in_doubt_is_asked_about(world: Any, tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ class Shop:
 @pytest.fixture
 async def sqlite(tmp_path: Path) -> AsyncGenerator[Shop]:
     file = tmp_path / "shop.db"
-    connection = apsw.Connection(str(file))
+    connection: Any = apsw.Connection(str(file))
     connection.execute(SHOP)
     connection.close()
     shop = Shop(f"sqlite:///{file}")
@@ -223,7 +223,12 @@ async def test_writing_is_granted_and_its_transaction_is_one_statement(shop: Sho
 
 
 async def test_writing_in_sqlite_stays_in_its_file(sqlite: Shop, tmp_path: Path) -> None:
-    for trick in (f"ATTACH '{tmp_path}/other.db' AS o", f"VACUUM INTO '{tmp_path}/other.db'", "PRAGMA journal_mode = OFF", "COMMIT"):
+    for trick in (
+        f"ATTACH '{tmp_path}/other.db' AS o",
+        f"VACUUM INTO '{tmp_path}/other.db'",
+        "PRAGMA journal_mode = OFF",
+        "COMMIT",
+    ):
         assert await sqlite.refused(trick, write=True), trick
     assert not (tmp_path / "other.db").exists()
 
@@ -310,7 +315,9 @@ async def test_a_database_that_is_not_there(tmp_path: Path) -> None:
 
 async def test_an_agent_asks_a_database(shop: Shop) -> None:
     agent = Agent("a", model="m", tools=sql_tools(shop.url, about="A shop."))
-    script = calling(("schema", {}), ("query", {"sql": "SELECT count(*) AS n FROM orders"}), ("query", {"sql": "DROP TABLE orders"}))
+    script = calling(
+        ("schema", {}), ("query", {"sql": "SELECT count(*) AS n FROM orders"}), ("query", {"sql": "DROP TABLE orders"})
+    )
     async with running([agent], script) as (runtime, vendor):
         assert await runtime.call(agent["1"].chat, "how many orders?") == "done"
         schema, count, drop = results(vendor)

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -50,7 +50,7 @@ def free_port() -> int:
 
 
 @contextmanager
-def over_http(folder: Path, port: int, program: str = PROGRAM) -> Iterator[str]:
+def over_http(folder: Path, port: int, program: str = PROGRAM) -> Generator[str]:
     """The fixture server over HTTP; its address."""
     process = subprocess.Popen([sys.executable, program, str(folder), str(port)], stderr=subprocess.DEVNULL)
     try:

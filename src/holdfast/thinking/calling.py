@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -135,7 +135,7 @@ def _for_the_journal(value: Any) -> Any:
         return Parts([value])
     if isinstance(value, list) and value and all(isinstance(v, (Text, Media)) for v in value):  # pyright: ignore[reportUnknownVariableType]
         return Parts(value)  # pyright: ignore[reportUnknownArgumentType]
-    return value
+    return cast(Any, value)
 
 
 def _for_the_model(value: Any) -> list[Text | Media]:

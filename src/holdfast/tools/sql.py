@@ -93,7 +93,7 @@ async def _query(url: str, bounds: Bounds, calling: Calling, /, **given: Any) ->
     except DatabaseUnreachable as error:
         if error.started:
             raise ToolFailed(
-                f"The connection was lost ({error}). Whether the statement took effect is not known: look before you repeat it."
+                f"The connection was lost ({error}). Whether the statement took effect is not known: look before you repeat."
             ) from error
         raise
     return _shown(rows, bounds)

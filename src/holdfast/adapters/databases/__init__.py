@@ -18,7 +18,7 @@ def open_database(url: str) -> Database:
         except ImportError as error:
             raise Rejected(
                 "sql.driver_missing",
-                "PostgreSQL needs the package asyncpg, which is not installed here. Install it: pip install 'holdfast[postgres]'.",
+                "PostgreSQL needs the package asyncpg, which is not installed here: pip install 'holdfast[postgres]'.",
             ) from error
         return PostgresDatabase(url)
     raise Rejected("sql.url", "A database is sqlite:///file.db or postgresql://host/name; this address is neither.")

@@ -31,8 +31,8 @@ class Answer:
         return True
 
     def _cell(self, value: Any) -> Any:
-        if isinstance(value, (bytes, memoryview)):
-            data = bytes(value)
+        if isinstance(value, bytes):
+            data = value
             shown = data[:_HEX_BYTES].hex()
             return f"\\x{shown}" if len(data) <= _HEX_BYTES else f"\\x{shown}… ({len(data):,} bytes)"
         plain = msgspec.to_builtins(value, enc_hook=str, str_keys=True)

@@ -1,13 +1,14 @@
 """``PostgresDatabase``: statements over asyncpg, each alone in a transaction of its own.
 
 Reading is held by the server: the transaction is READ ONLY, and a statement that gives no rows (SET, COPY, DO, CALL, LOCK,
-COMMIT and their kin) is not begun at all. What a login may do besides writing (reading files, ending other sessions) only its
-privileges say: give agents a login of their own.
+COMMIT and their kin) is not begun at all. What a login may do besides writing (reading files, ending other sessions) only
+its privileges say: give agents a login of their own.
 """
 
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import Any
 
 import asyncpg  # pyright: ignore[reportMissingTypeStubs]
@@ -55,7 +56,7 @@ class PostgresDatabase:
         """See ``Database``."""
         if bounds.tables and bounds.tables not in self._sees_only:
             await self._check(bounds)
-        return await self._do(bounds, lambda connection: self._ask(connection, statement, bounds))
+        return await self._do(bounds, partial(self._ask, statement, bounds))
 
     async def tables(self, bounds: Bounds) -> list[Table]:
         """See ``Database``."""
@@ -84,8 +85,8 @@ class PostgresDatabase:
         if more:
             raise Rejected(
                 "sql.tables",
-                f"tables= names {', '.join(bounds.tables)}, but this login can read {', '.join(sorted(more)[:5])} as well, and "
-                "PostgreSQL has no other bound than a login's privileges. Make one for agents: CREATE ROLE agents LOGIN …; "
+                f"tables= names {', '.join(bounds.tables)}, but this login can read {', '.join(sorted(more)[:5])} as well, "
+                "and PostgreSQL has no other bound than a login's privileges. Make one for agents: CREATE ROLE agents LOGIN …; "
                 f"GRANT SELECT ON {', '.join(bounds.tables)} TO agents.",
             )
         self._sees_only.add(bounds.tables)
@@ -95,7 +96,10 @@ class PostgresDatabase:
         pool = await self._connected()
         began = False
         try:
-            async with asyncio.timeout(bounds.seconds + _CONNECT_SECONDS + _LATE_SECONDS), pool.acquire(timeout=_CONNECT_SECONDS) as c:
+            async with (
+                asyncio.timeout(bounds.seconds + _CONNECT_SECONDS + _LATE_SECONDS),
+                pool.acquire(timeout=_CONNECT_SECONDS) as c,
+            ):
                 transaction = c.transaction(readonly=not bounds.write)
                 await transaction.start()
                 done = False
@@ -109,15 +113,17 @@ class PostgresDatabase:
                     await (transaction.commit() if done else transaction.rollback())
                 return found
         except asyncpg.QueryCanceledError as error:
-            raise QueryFailed(f"It took longer than {bounds.seconds:g} s and was stopped. Ask for less at a time.") from error
-        except _GONE as error:
-            raise DatabaseUnreachable(str(error) or type(error).__name__, started=began and bounds.write) from error
+            raise QueryFailed(
+                f"It took longer than {bounds.seconds:g} s and was stopped. Ask for less at a time."
+            ) from error
         except TimeoutError as error:
             raise DatabaseUnreachable("the database did not answer in time", started=began and bounds.write) from error
+        except _GONE as error:
+            raise DatabaseUnreachable(str(error) or type(error).__name__, started=began and bounds.write) from error
         except asyncpg.PostgresError as error:
             raise QueryFailed(_words(error)) from error
 
-    async def _ask(self, connection: Any, statement: str, bounds: Bounds) -> Rows:
+    async def _ask(self, statement: str, bounds: Bounds, connection: Any) -> Rows:
         prepared = await connection.prepare(statement)  # takes one statement only
         columns = [attribute.name for attribute in prepared.get_attributes()]
         if not columns and not bounds.write:
@@ -137,7 +143,7 @@ class PostgresDatabase:
         async with self._making:
             if self._pool is None:
                 try:
-                    self._pool = await asyncpg.create_pool(
+                    self._pool = await asyncpg.create_pool(  # pyright: ignore[reportUnknownMemberType]
                         self._url, min_size=0, max_size=_CONNECTIONS, timeout=_CONNECT_SECONDS, statement_cache_size=0
                     )
                 except (ValueError, asyncpg.InterfaceError) as error:

@@ -52,7 +52,7 @@ class SqliteDatabase:
         work = _Work(self._path, Bounds(rows=1000, seconds=bounds.seconds))
         found = await self._in_thread(
             work,
-            "SELECT m.name, c.name, c.type, c.\"notnull\", c.pk FROM sqlite_master m JOIN pragma_table_info(m.name) c "
+            'SELECT m.name, c.name, c.type, c."notnull", c.pk FROM sqlite_master m JOIN pragma_table_info(m.name) c '
             "WHERE m.type IN ('table', 'view') AND m.name NOT LIKE 'sqlite_%' ORDER BY m.name, c.cid",
             trusted=True,
         )
@@ -102,7 +102,9 @@ class _Work:
             connection.execute("COMMIT" if bounds.write else "ROLLBACK")
             return rows
         except apsw.InterruptError as error:
-            raise QueryFailed(f"It took longer than {bounds.seconds:g} s and was stopped. Ask for less at a time.") from error
+            raise QueryFailed(
+                f"It took longer than {bounds.seconds:g} s and was stopped. Ask for less at a time."
+            ) from error
         except apsw.ExecTraceAbort as error:
             raise QueryFailed("One statement at a time, please. Nothing was done.") from error
         except apsw.Error as error:
@@ -110,12 +112,12 @@ class _Work:
         finally:
             connection.close(True)
 
-    def _open(self) -> apsw.Connection:
+    def _open(self) -> Any:
         flags = apsw.SQLITE_OPEN_READWRITE if self._bounds.write else apsw.SQLITE_OPEN_READONLY
         if not Path(self._path).is_file():
             raise DatabaseUnreachable(f"there is no file {self._path}", started=False)
         try:
-            connection = apsw.Connection(self._path, flags=flags)
+            connection: Any = apsw.Connection(self._path, flags=flags)
             connection.set_busy_timeout(int(self._bounds.seconds * 1000))
             connection.limit(apsw.SQLITE_LIMIT_LENGTH, _CELL_BYTES)
             connection.config(apsw.SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0)
@@ -125,7 +127,7 @@ class _Work:
             raise DatabaseUnreachable(f"{self._path}: {error}", started=False) from error
         return connection
 
-    def _ask(self, connection: apsw.Connection, statement: str) -> Rows:
+    def _ask(self, connection: Any, statement: str) -> Rows:
         begun = 0
         columns: list[str] = []
 
@@ -159,7 +161,11 @@ class _Work:
             refused = f"The function {second} is not allowed here."
         elif not self._bounds.write and action not in _READING:
             refused = "This database is for reading only."
-        elif self._bounds.tables and not trigger and action not in (apsw.SQLITE_SELECT, apsw.SQLITE_FUNCTION, apsw.SQLITE_RECURSIVE):
+        elif (
+            self._bounds.tables
+            and not trigger
+            and action not in (apsw.SQLITE_SELECT, apsw.SQLITE_FUNCTION, apsw.SQLITE_RECURSIVE)
+        ):
             granted = first in self._bounds.tables or (action == apsw.SQLITE_READ and first in _CATALOG)
             if action not in {apsw.SQLITE_READ, *_WRITING} or not granted:
                 refused = f"Only these tables may be used: {', '.join(self._bounds.tables)}."

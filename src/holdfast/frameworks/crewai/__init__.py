@@ -6,6 +6,6 @@
 
 from .agent import crew_agent
 from .llm import HoldfastLLM
-from .tools import durable_tool
+from .tools import durable_tool  # pyright: ignore[reportUnknownVariableType]
 
 __all__ = ["HoldfastLLM", "crew_agent", "durable_tool"]

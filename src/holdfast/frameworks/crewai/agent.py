@@ -13,7 +13,7 @@ from ...turn.context import Context, Duration
 from ..fingerprint import fingerprint
 from ..places import Places
 from .llm import HoldfastLLM
-from .tools import durable_tool
+from .tools import durable_tool  # pyright: ignore[reportUnknownVariableType]
 
 
 def crew_agent(

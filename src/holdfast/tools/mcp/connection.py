@@ -139,11 +139,11 @@ class McpConnection:
         """Its tools as of some time ago; empty if they were never listed."""
         return self._listed
 
-    async def call(self, name: str, arguments: dict[str, Any], seconds: float, progress: Progress) -> types.CallToolResult:
+    async def call(self, name: str, arguments: dict[str, Any], seconds: float, told: Progress) -> types.CallToolResult:
         """Call a tool, once. Raises ``Unreached``, ``Lost``, ``MCPError``."""
 
-        async def tell(done: float, total: float | None, message: str | None) -> None:
-            progress(done, total, message)
+        async def tell(progress: float, total: float | None, message: str | None) -> None:
+            told(progress, total, message)
 
         async def ask(client: Client) -> types.CallToolResult:
             return await client.call_tool(name, arguments, seconds or None, tell)

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 import mcp_types as types
+import msgspec
 from mcp import MCPError
 
 from ...domain.conversation import Media, Text
@@ -21,7 +22,8 @@ from .server import McpServer
 
 log = logging.getLogger("holdfast.mcp")
 
-_PATIENT = {"attempts": 4, "initial_seconds": 0.2, "factor": 4.0, "maximum_seconds": 10.0}
+_AGAIN = Retry(attempts=4, initial_seconds=0.2, factor=4.0, maximum_seconds=10.0, on=(Unreached, Lost))
+_AGAIN_IF_NOT_SENT = msgspec.structs.replace(_AGAIN, on=(Unreached,))
 
 
 class McpSource:
@@ -69,7 +71,7 @@ class McpSource:
             destinations=[a for a in server.destinations.get(name, ()) if a in known],
             content=[a for a in server.content.get(name, ()) if a in known],
             trusted=server.trusted,
-            retry=Retry(on=(Unreached, Lost) if idempotent else (Unreached,), **_PATIENT),
+            retry=_AGAIN if idempotent else _AGAIN_IF_NOT_SENT,
             takes_host=True,
         )
 

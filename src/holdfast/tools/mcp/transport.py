@@ -53,7 +53,9 @@ def _parameters(server: McpServer) -> StdioServerParameters:
     program, *arguments = server.command
     if shutil.which(program, path=env.get("PATH", get_default_environment().get("PATH"))) is None:
         raise Rejected(
-            "mcp.no_program", f"{server.name} is to be started with {program!r}, and there is no such program here.", name=program
+            "mcp.no_program",
+            f"{server.name} is to be started with {program!r}, and there is no such program here.",
+            name=program,
         )
     if sys.platform == "linux":
         program, arguments = sys.executable, ["-I", "-S", _LEASH, str(os.getpid()), program, *arguments]

@@ -16,7 +16,17 @@ from ...domain.errors import Rejected
 _FETCH_SECONDS = 15.0
 _DOCUMENT_BYTES = 50_000_000
 _SCHEMAS = "#/components/schemas/"
-_NOT_FOR_MODELS = {"example", "examples", "xml", "externalDocs", "discriminator", "deprecated", "nullable", "readOnly", "writeOnly"}
+_NOT_FOR_MODELS = {
+    "example",
+    "examples",
+    "xml",
+    "externalDocs",
+    "discriminator",
+    "deprecated",
+    "nullable",
+    "readOnly",
+    "writeOnly",
+}
 Json = dict[str, Any]
 
 
@@ -28,7 +38,9 @@ class Document:
         self.place = place
         version = str(root.get("openapi", ""))
         if not version.startswith("3."):
-            found = f"OpenAPI {version}" if version else f"Swagger {root['swagger']}" if "swagger" in root else "something else"
+            found = (
+                f"OpenAPI {version}" if version else f"Swagger {root['swagger']}" if "swagger" in root else "something else"
+            )
             raise Rejected("openapi.malformed", f"{place} is {found}; a document of OpenAPI 3.0 or later is needed.")
 
     @classmethod

@@ -78,7 +78,11 @@ def _in_path(parameter: Parameter, value: Any) -> str:
     if parameter.style == "label":
         text = "." + ("." if explode else ",").join(words)
     elif parameter.style == "matrix":
-        pairs = words if isinstance(value, dict) and explode else [f"{name}={w}" for w in (words if explode else [",".join(words)])]
+        pairs = (
+            words
+            if isinstance(value, dict) and explode
+            else [f"{name}={w}" for w in (words if explode else [",".join(words)])]
+        )
         text = "".join(f";{pair}" for pair in pairs)
     else:
         text = ",".join(words)

@@ -18,7 +18,7 @@ _NOT_PARAMETERS = ("accept", "content-type", "authorization")
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One argument that goes into the request's path, query, headers or cookies. ``json`` says that it goes there as JSON."""
+    """One argument that goes into the request's path, query, headers or cookies. ``json``: as JSON."""
 
     argument: str
     name: str
@@ -126,7 +126,9 @@ class _Reading:
         )
 
     def _parameters(self) -> tuple[list[Parameter], str]:
-        described = [self._document.resolved(p) for p in (*self._item.get("parameters", ()), *self._operation.get("parameters", ()))]
+        described = [
+            self._document.resolved(p) for p in (*self._item.get("parameters", ()), *self._operation.get("parameters", ()))
+        ]
         last = {(p["name"], p["in"]): p for p in described}  # an operation's own stand for those of its path
         made: list[Parameter] = []
         key_header = ""
@@ -138,8 +140,8 @@ class _Reading:
                 continue
             argument = name if name not in self._properties else f"{name}_{where}"
             content: Json = given.get("content") or {}
-            schema = next(iter(content.values()), {}).get("schema", {}) if content else given.get("schema", {})
-            shown = self._document.schema(schema, self._definitions)
+            holder: Json = next(iter(content.values())) if content else given
+            shown = self._document.schema(holder.get("schema", {}), self._definitions)
             about = given.get("description")
             self._properties[argument] = {**shown, "description": about} if about and "$ref" not in shown else shown
             if given.get("required") or where == "path":

@@ -59,7 +59,8 @@ def openapi_tools(
         Rejected: ``openapi.unreadable``, ``openapi.malformed``, ``openapi.none``.
     """
     document = Document.read(source)
-    schemes: dict[str, Any] = (document.root.get("components") or {}).get("securitySchemes") or {}
+    components: dict[str, Any] = document.root.get("components") or {}
+    schemes: dict[str, Any] = components.get("securitySchemes") or {}
     secrets = {"": auth} if isinstance(auth, str) and auth else dict(auth or {})
     described = {name: document.resolved(scheme) for name, scheme in schemes.items()}
     service = Service(document.base_url(base_url), headers or {}, described, secrets, timeout_seconds, max_bytes)

@@ -74,7 +74,7 @@ def _split_tools(tools: Any) -> tuple[Any, list[dict[str, Any]]]:
     run_by_openai: list[dict[str, Any]] = []
     for number, tool in enumerate(cast("list[Any]", tools)):
         kind = _kind(tool)
-        if kind.startswith(_RUN_BY_OPENAI):
+        if kind.startswith(_RUN_BY_OPENAI) or kind == "namespace":  # groups of tools: no other vendor has them
             run_by_openai.append(tool)
         elif kind == "function":
             functions.append(tool)
