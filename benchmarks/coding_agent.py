@@ -1,7 +1,8 @@
 """A real coding agent from npm (Codex) as an agent of Holdfast: ``python -m benchmarks.coding_agent``.
 
 Its base URL is a Holdfast server's, its key a token of ``outside/coder``; its model is a script on loopback that has it
-write a file. What is proved: the file is there, and every request of it is in the journal and in the ledger. Set up under .peers.
+write a file. What is proved: the file is there, and every request of it is in the journal and in the ledger. Set up under
+.peers.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ def script(call: Call) -> Reply:
         m.get("role") == "tool" or m.get("type") == "function_call_output" for m in call.messages
     ):
         return Reply("I wrote hello.txt.")
-    offered = [t.get("name") or t.get("function", {}).get("name") for t in call.body.get("tools") or []]
+    given: list[dict[str, Any]] = call.body.get("tools") or []
+    offered = [str(t.get("name") or t.get("function", {}).get("name")) for t in given]
     name = next((tool for tool in _TOOLS if tool in offered), "")
     command = "printf hello > hello.txt"
     arguments: dict[str, Any] = {"cmd": command} if name == "exec_command" else {"command": command}

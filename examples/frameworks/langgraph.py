@@ -7,7 +7,7 @@ from typing import Any
 from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.prebuilt import ToolNode, tools_condition
 
-from examples.frameworks.story import lookup_order, main, ask_carrier
+from examples.frameworks.story import ask_carrier, lookup_order, main
 from holdfast import Agent
 from holdfast.frameworks.langgraph import HoldfastChatModel, durable_tool, graph_agent
 

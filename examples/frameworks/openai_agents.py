@@ -7,7 +7,7 @@ from typing import Any
 
 import agents
 
-from examples.frameworks.story import lookup_order, main, ask_carrier
+from examples.frameworks.story import ask_carrier, lookup_order, main
 from holdfast import Agent
 from holdfast.frameworks.openai_agents import openai_agent
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pydantic_ai
 
-from examples.frameworks.story import lookup_order, main, ask_carrier
+from examples.frameworks.story import ask_carrier, lookup_order, main
 from holdfast import Agent
 from holdfast.frameworks.pydantic_ai import pydantic_agent
 

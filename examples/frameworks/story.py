@@ -1,5 +1,5 @@
-"""The same story for every framework: a worker begins a conversation, is killed -9 in the middle of a tool's call, and another
-one goes on. The model is a server on loopback that writes down what it is asked."""
+"""The same story for every framework: a worker begins a conversation, is killed -9 in the middle of a tool's call, and
+another one goes on. The model is a server on loopback that writes down what it is asked."""
 
 from __future__ import annotations
 

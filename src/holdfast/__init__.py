@@ -24,7 +24,7 @@ from .domain.retry import Retry
 from .protocols.wire.channel import connect
 from .sdk.agent import Agent, Handle, Handler
 from .sdk.client import Client
-from .tools import Tool, ToolFailed, tool
+from .tools import McpServer, Tool, ToolFailed, openapi_tools, sql_tools, tool
 from .turn.context import Context, SyncContext, group
 from .turn.definition import Target
 from .turn.run import NOT_DONE, STEP_KEY
@@ -48,6 +48,7 @@ __all__ = [
     "HoldfastError",
     "LimitExceeded",
     "Limits",
+    "McpServer",
     "Nondeterminism",
     "NotFound",
     "Rejected",
@@ -64,6 +65,8 @@ __all__ = [
     "Unavailable",
     "connect",
     "group",
+    "openapi_tools",
+    "sql_tools",
     "step_key",
     "tool",
 ]

@@ -44,8 +44,9 @@ def targets(vendors: list[Vendor], **more: Any) -> Models:
 @pytest.mark.parametrize(("name", "script", "answer", "most"), FAULTS, ids=[f[0] for f in FAULTS])
 async def test_a_fault_is_not_the_agents(name: str, script: Any, answer: str, most: int) -> None:
     agent = Agent("a", model="m")
-    async with Vendor(script) as ill, Vendor(bad.always(bad.NoPrefill(reply=FINE))) as well:
-        async with Runtime([agent], "memory://", models=targets([ill, well])) as runtime, asyncio.timeout(20):
+    async with asyncio.timeout(20), Vendor(script) as ill, Vendor(bad.always(bad.NoPrefill(reply=FINE))) as well:
+        models = targets([ill, well])
+        async with Runtime([agent], "memory://", models=models) as runtime:
             assert await runtime.call(agent["1"].chat, "hello") == answer
             (row,) = await runtime.usage()  # one answer is billed, however often it was asked for
             assert row.attempts <= 6 and row.target == ("t0" if answer != "fine" else "t1")
@@ -76,8 +77,9 @@ async def test_15_a_primary_that_flaps_is_used_again_when_it_is_back() -> None:
         return Reply("primary") if up else bad.ServerError(503)
 
     agent = Agent("a", model="m")
-    async with Vendor(script) as ill, Vendor(bad.always(FINE)) as well:
-        async with Runtime([agent], "memory://", models=targets([ill, well])) as runtime, asyncio.timeout(60):
+    async with asyncio.timeout(60), Vendor(script) as ill, Vendor(bad.always(FINE)) as well:
+        models = targets([ill, well])
+        async with Runtime([agent], "memory://", models=models) as runtime:
             for n in range(5):
                 assert await runtime.call(agent[str(n)].chat, "hello") == "fine"
             (open_,) = [m for m in await runtime.models() if m.route == "m" and m.target == "t0"]

@@ -212,7 +212,7 @@ async def test_hints_say_what_happens_in_doubt_and_only_who_is_trusted_says_what
 async def test_a_server_that_cannot_start_says_why(tmp_path: Path) -> None:
     (tmp_path / "broken").touch()
     cases = [
-        (McpServer(command(tmp_path), connect_seconds=3), "tool.source_unavailable", "check DATABASE_URL"),
+        (McpServer(command(tmp_path), connect_seconds=10), "tool.source_unavailable", "check DATABASE_URL"),
         (McpServer("no-such-program-here"), "mcp.no_program", "'no-such-program-here'"),
         (
             McpServer(url=f"http://127.0.0.1:{free_port()}/mcp", connect_seconds=1),

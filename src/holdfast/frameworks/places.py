@@ -146,6 +146,8 @@ class Places:
     async def at(self, place: str, do: Callable[[Context], Awaitable[T]]) -> T:
         """Run ``do(ctx)`` at a place and give what it gives, or raises. If the turn leaves memory meanwhile, the caller
         never hears of it: its loop is dropped."""
+        if self._closed or self._turn.dead:
+            raise asyncio.CancelledError
         task = self._begin(place, do, contextvars.copy_context())
         try:
             await asyncio.wait([task])
@@ -177,7 +179,7 @@ class Places:
         context = contextvars.copy_context()
 
         def begin() -> None:
-            if self._closed:
+            if self._closed or self._turn.dead:
                 answer.set_exception(Suspended())
             else:
                 self._begin(place, do, context).add_done_callback(lambda task: self._hand_over(task, answer))
@@ -189,8 +191,6 @@ class Places:
             self._threads.discard(answer)
 
     def _begin(self, place: str, do: Callable[[Context], Awaitable[T]], context: contextvars.Context) -> asyncio.Task[T]:
-        if self._closed or self._turn.dead:
-            raise Suspended
         branch = self._branches.get(place)
         if branch is None:
             branch = self._branches[place] = Branch(self._turn, f"{place}.")

@@ -97,8 +97,8 @@ class Toolbox:
                 if turn.clock.monotonic() + wait > until:
                     raise Unavailable(
                         "tool.source_unavailable",
-                        f"{origin.name} does not say what tools it has: {error}. When it is back, `holdfast turns retry` "
-                        "goes on from the last good step.",
+                        f"{origin.name} does not say what tools it has: {error}. Send the message again when it is back, "
+                        "or make it McpServer(..., required=False).",
                         source=origin.name,
                     ) from error
             await turn.clock.sleep(wait)

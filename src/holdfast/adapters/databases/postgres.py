@@ -85,8 +85,8 @@ class PostgresDatabase:
         if more:
             raise Rejected(
                 "sql.tables",
-                f"tables= names {', '.join(bounds.tables)}, but this login can read {', '.join(sorted(more)[:5])} as well, "
-                "and PostgreSQL has no other bound than a login's privileges. Make one for agents: CREATE ROLE agents LOGIN …; "
+                f"tables= names {', '.join(bounds.tables)}, but this login can read {', '.join(sorted(more)[:5])} as well "
+                "and PostgreSQL has no other bound than a login's privileges. For agents: CREATE ROLE agents LOGIN; "
                 f"GRANT SELECT ON {', '.join(bounds.tables)} TO agents.",
             )
         self._sees_only.add(bounds.tables)

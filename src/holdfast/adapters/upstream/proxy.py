@@ -6,7 +6,6 @@ import asyncio
 import base64
 import socket
 from urllib.parse import unquote, urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 from ...ports.upstream import Broken
 
@@ -17,6 +16,8 @@ def proxy_for(scheme: str, host: str) -> str | None:
     """The proxy's address, or None for a direct connection. The loopback never goes through a proxy."""
     if host in ("localhost", "127.0.0.1", "::1"):
         return None
+    from urllib.request import getproxies, proxy_bypass  # slow to load, and only vendors elsewhere need it
+
     found = getproxies().get(scheme)
     return None if found is None or proxy_bypass(host) else found
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from crewai import BaseLLM
 from openai.types.chat import ChatCompletionMessageFunctionToolCall
 from openai.types.chat.chat_completion_message_function_tool_call import Function
 
@@ -17,6 +16,7 @@ from ...domain.conversation import Answer, Prompt
 from ...models.dialects import DIALECTS
 from ...turn.context import Context
 from ..places import here
+from .given import BaseLLM
 
 
 class HoldfastLLM(BaseLLM):

@@ -11,11 +11,11 @@ import asyncio
 import inspect
 from typing import Any, cast
 
-from crewai.tools import BaseTool
 from pydantic import PrivateAttr
 from pydantic_core import to_jsonable_python
 
 from ..places import Places, here, in_turn, tool_step
+from .given import BaseTool
 
 
 class _Durable(BaseTool):

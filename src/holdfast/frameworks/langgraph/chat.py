@@ -24,7 +24,7 @@ _THOUGHTS = "holdfast_thinking"
 
 class HoldfastChatModel(BaseChatModel):
     """Asks a route of the gateway, inside a turn. ``stream`` gives the whole answer as one piece; who wants to see it as it
-    comes watches the agent (``holdfast watch``).
+    comes watches the agent.
 
     Args:
         route: the route's name.

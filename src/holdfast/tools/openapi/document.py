@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
-from urllib.error import URLError
 from urllib.parse import urljoin
-from urllib.request import Request, urlopen
 
 import msgspec
 
@@ -51,11 +49,10 @@ class Document:
         place = str(source)
         try:
             if place.startswith(("http://", "https://")):
-                with urlopen(Request(place, headers={"accept": "application/json"}), timeout=_FETCH_SECONDS) as answer:
-                    text = answer.read(_DOCUMENT_BYTES)
+                text = _fetched(place)
             else:
                 text = Path(place).read_bytes()
-        except (OSError, URLError, ValueError) as error:
+        except (OSError, ValueError) as error:
             raise Rejected("openapi.unreadable", f"{place} cannot be read: {error}.", place=place) from error
         try:
             root = msgspec.json.decode(text)
@@ -163,3 +160,10 @@ class Document:
             definitions[name] = {}  # it may refer to itself
             definitions[name] = self.schema(self._at(reference), definitions)
         return {"$ref": f"#/$defs/{name}"}
+
+
+def _fetched(place: str) -> bytes:
+    from urllib.request import Request, urlopen  # loaded for who gives an address
+
+    with urlopen(Request(place, headers={"accept": "application/json"}), timeout=_FETCH_SECONDS) as answer:
+        return answer.read(_DOCUMENT_BYTES)
