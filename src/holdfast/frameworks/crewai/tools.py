@@ -59,7 +59,7 @@ class _Durable(BaseTool):
         return dict(sorted(plain.items()))
 
 
-def durable_tool(tool: BaseTool, **declared: Any) -> BaseTool:
+def durable_tool(tool: Any, **declared: Any) -> Any:
     """A tool whose calls are steps. ``declared``: ``idempotent``, ``retry``, ``timeout_seconds``, ``verify``."""
     if isinstance(tool, _Durable):
         return tool
