@@ -8,7 +8,8 @@ Creation order is the program's own order, so it is the same on every run; timin
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Generator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -19,14 +20,16 @@ BRANCHES: dict[asyncio.Task[Any], Branch] = {}
 
 
 class Branch:
-    """One strand of a turn. ``n`` counts its steps and children together."""
+    """One strand of a turn. ``n`` counts its steps and children together. While it is ``away``, in a step's own function,
+    the tasks made there belong to that function: a replay does not call it, so they must not count."""
 
-    __slots__ = ("n", "prefix", "turn")
+    __slots__ = ("away", "n", "prefix", "turn")
 
     def __init__(self, turn: Writing, prefix: str) -> None:
         self.turn: Writing | None = turn
         self.prefix = prefix
         self.n = 0
+        self.away = 0
 
     def forget(self) -> None:
         """The turn is over; a task that still uses this branch is told so by ``Turn.open``."""
@@ -48,12 +51,26 @@ class BranchingFactory:
             parent = BRANCHES.get(asyncio.current_task(loop))  # type: ignore[arg-type]
         except RuntimeError:
             return task
-        if parent is not None and parent.turn is not None:
+        if parent is not None and parent.turn is not None and not parent.away:
             parent.n += 1
             BRANCHES[task] = Branch(parent.turn, f"{parent.prefix}{parent.n}.")
             parent.turn.branched = True
             task.add_done_callback(_forget)
         return task
+
+
+@contextmanager
+def away() -> Generator[None]:
+    """In the function of a step: the tasks that it makes are no branches of the turn."""
+    branch = BRANCHES.get(asyncio.current_task())  # type: ignore[arg-type]
+    if branch is None:
+        yield
+        return
+    branch.away += 1
+    try:
+        yield
+    finally:
+        branch.away -= 1
 
 
 def _forget(task: asyncio.Task[Any]) -> None:

@@ -20,6 +20,7 @@ from ..journal.codec import Raw, encode, error_of, failure_of
 from ..mailbox.budgets import MUST_ASK, Reservation
 from ..models.gateway import Gateway, NoTarget, Watcher
 from ..models.job import Facts, Job, Reply
+from .branches import away
 from .paying import enter, pause, reserve, reserve_at_once
 from .turn import Turn
 
@@ -122,7 +123,8 @@ async def _paid(
         if reservation is MUST_ASK:
             reservation = await _aside(turn, reserve(turn, job))
     try:
-        return await gateway.ask(job, watch, patience_seconds=patience), reservation
+        with away():
+            return await gateway.ask(job, watch, patience_seconds=patience), reservation
     except BaseException:
         if reservation is not None:
             budgets.release(reservation)

@@ -16,6 +16,7 @@ from ..domain.message import Failure
 from ..domain.retry import ONCE, Retry
 from ..journal.codec import ANY, Raw, Shape, encode, error_of, failure_of, same_again
 from ..journal.replay import Recorded
+from .branches import away
 from .turn import Turn
 
 STEP_KEY: contextvars.ContextVar[str] = contextvars.ContextVar("holdfast_step_key", default="")
@@ -132,6 +133,11 @@ async def _attempts(
 
 
 async def _call(turn: Turn, fn: Callable[..., Any], args: tuple[Any, ...], timeout_seconds: float) -> Any:
+    with away():
+        return await _called(turn, fn, args, timeout_seconds)
+
+
+async def _called(turn: Turn, fn: Callable[..., Any], args: tuple[Any, ...], timeout_seconds: float) -> Any:
     if inspect.iscoroutinefunction(fn) or inspect.iscoroutinefunction(type(fn).__call__):
         work = fn(*args)
     else:
