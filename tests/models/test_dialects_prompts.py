@@ -460,7 +460,7 @@ def test_tool_choice(choice: str, chat: Any, responses: Any, anthropic: Any, gem
 
 def test_a_choice_of_tools_without_tools_is_not_sent() -> None:
     prompt = asking(user("?"), tool_choice="auto", parallel_tools=False)
-    for name in DIALECTS:
+    for name in DIALECTS.keys() - {"openai-embeddings"}:
         assert not {"tool_choice", "toolConfig", "parallel_tool_calls"} & written(name, prompt).keys()
 
 

@@ -376,7 +376,7 @@ def test_fields_that_only_one_vendor_knows_come_out_in_its_dialect_only(name: st
     prompt = DIALECTS[name].read_prompt(body)
     again = written(name, prompt, "m")
     assert {key: again[key] for key in own} == own
-    for other in DIALECTS.keys() - {name}:
+    for other in DIALECTS.keys() - {name, "openai-embeddings"}:
         assert not own.keys() & (written(other, prompt).keys() - {"store", "max_tokens"}), other
 
 
