@@ -16,7 +16,7 @@ from ..domain.message import Failure
 from ..domain.retry import ONCE, Retry
 from ..journal.codec import ANY, Raw, Shape, encode, error_of, failure_of, same_again
 from ..journal.replay import Recorded
-from .branches import away
+from .branches import BRANCHES
 from .turn import Turn
 
 STEP_KEY: contextvars.ContextVar[str] = contextvars.ContextVar("holdfast_step_key", default="")
@@ -133,8 +133,12 @@ async def _attempts(
 
 
 async def _call(turn: Turn, fn: Callable[..., Any], args: tuple[Any, ...], timeout_seconds: float) -> Any:
-    with away():
+    branch = BRANCHES[asyncio.current_task()]  # type: ignore[index]
+    branch.away += 1  # not `with away()`: this is the hot path
+    try:
         return await _called(turn, fn, args, timeout_seconds)
+    finally:
+        branch.away -= 1
 
 
 async def _called(turn: Turn, fn: Callable[..., Any], args: tuple[Any, ...], timeout_seconds: float) -> Any:
