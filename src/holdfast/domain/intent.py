@@ -2,19 +2,83 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import IntEnum
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
+NO_TAGS: Mapping[str, str] = {}
+
 
 class Verdict(IntEnum):
-    """The gate's answers, weakest claim first: the strongest of several wins."""
+    """The gate's answers, weakest claim first: the strongest of several wins.
+
+    HOLD is a kill switch's: the turn leaves memory before the effect and stays rows until somebody releases it.
+    """
 
     ALLOW = 0
     TRANSFORM = 1
     ASK = 2
     DENY = 3
+    HOLD = 4
+
+
+class Declared(msgspec.Struct, frozen=True):
+    """What is declared about a tool or step, by whoever wrote it and never by a model.
+
+    Attributes:
+        effects: whether it changes anything.
+        trusted: whether its output may be believed.
+        roles: what an argument is, by its name: ``destination`` (recipient, account, address, path, command),
+            ``content``, ``amount``, ``count``, ``secret``. An argument without a role is content.
+    """
+
+    effects: bool = True
+    trusted: bool = False
+    roles: Mapping[str, str] = {}
+
+    def named(self, role: str) -> tuple[str, ...]:
+        """The arguments with this role."""
+        return tuple(name for name, its in self.roles.items() if its == role)
+
+
+UNDECLARED = Declared()
+
+
+class Sources(Protocol):
+    """What a turn has read so far, value by value; see ``gate.provenance``."""
+
+    def labels_of(self, value: Any) -> frozenset[str]:
+        """What one value carries; of a value that was never read, the join of everything that was."""
+        ...
+
+    def endorsed(self, value: Any) -> str:
+        """By what a value is vouched for as a whole (``user``, a trusted tool's label, ...); ``""`` if by nothing."""
+        ...
+
+
+class Done(msgspec.Struct, frozen=True, gc=False):
+    """An action in an agent's past, as rules and baselines look back on it. ``arguments`` by name; ``labels`` are those of
+    what it brought in."""
+
+    at: int
+    turn: int
+    trace: str
+    verb: str
+    name: str
+    to: str = ""
+    arguments: Mapping[str, Any] = {}
+    labels: frozenset[str] = frozenset()
+    failed: bool = False
+    effects: bool = True
+
+
+class Past(Protocol):
+    """What an agent did lately, oldest first: a reading of its journal, bounded in number and age."""
+
+    def __iter__(self) -> Any: ...
+    def __len__(self) -> int: ...
 
 
 class Intent(msgspec.Struct, gc=False):
@@ -24,13 +88,20 @@ class Intent(msgspec.Struct, gc=False):
         agent: who (full address; ``""`` for a person or program outside).
         turn: number of the turn, 0 outside one.
         path: the step's place in its turn.
-        verb: what kind of act: run, call, send, publish, sleep, wait, ask, spawn, retire, set, accept, ...
-        name: on what: function, target handler, topic, key.
+        verb: what kind of act: run, tool, model, call, send, publish, sleep, wait, ask, set, subscribe, retire, accept.
+        name: on what: function, tool, route, target handler, topic, key.
         to: the receiver's address for messages.
-        args: the arguments as given, not yet encoded.
+        args: the arguments as given, not yet encoded: of a tool ``({name: value},)``, of a step the positional values.
         labels: joined provenance of everything the turn has read so far.
         idempotent: whether doing it twice equals doing it once.
         sender: the principal behind it.
+        declared: what is declared about the tool or step.
+        chain: the agents that delegated the work here, outermost first.
+        tags: labels of the work (team, customer, ...).
+        trace: the trace it belongs to.
+        at: milliseconds since 1970.
+        sources: provenance value by value; None where nobody tracks it.
+        past: what the agent did lately; None where no rule looks back.
     """
 
     agent: str
@@ -43,15 +114,80 @@ class Intent(msgspec.Struct, gc=False):
     labels: frozenset[str] = frozenset()
     idempotent: bool = True
     sender: str = ""
+    declared: Declared = UNDECLARED
+    chain: tuple[str, ...] = ()
+    tags: Mapping[str, str] = NO_TAGS
+    trace: str = ""
+    at: int = 0
+    sources: Sources | None = None
+    past: Past | None = None
+
+    @property
+    def arguments(self) -> Mapping[str, Any]:
+        """The arguments by name; positional ones by their place (``"0"``, ``"1"``)."""
+        args = self.args
+        if isinstance(args, tuple):
+            if self.verb == "tool" and len(args) == 1 and isinstance(args[0], dict):  # pyright: ignore[reportUnknownArgumentType]
+                return args[0]  # pyright: ignore[reportUnknownVariableType]
+            return {str(i): value for i, value in enumerate(args)}  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+        if isinstance(args, dict):
+            return args  # pyright: ignore[reportUnknownVariableType]
+        return {} if args is None else {"0": args}
+
+
+class Approval(msgspec.Struct, frozen=True):
+    """Who may let an action through that the gate asks about.
+
+    Attributes:
+        question: in words; made from the intent if empty.
+        to: groups or people that may answer; anybody if empty. Never the requester.
+        needed: how many different people have to agree.
+        seconds: after that ``default`` answers; 0 waits for ever.
+        default: ``deny`` or ``allow``.
+        escalate: who is asked too after half of the time.
+    """
+
+    question: str = ""
+    to: tuple[str, ...] = ()
+    needed: int = 1
+    seconds: float = 0.0
+    default: str = "deny"
+    escalate: tuple[str, ...] = ()
+
+
+class Count(msgspec.Struct, frozen=True):
+    """Something that may happen so often among all agents: counted in the store before the effect. ``key`` says what
+    (rule and value), ``amount`` how much this is, ``limit`` how much there may be in ``window_ms``; ``over`` is what happens
+    then."""
+
+    key: str
+    amount: float
+    limit: float
+    window_ms: int
+    over: Verdict = Verdict.DENY
+    reason: str = ""
 
 
 class Decision(msgspec.Struct, frozen=True):
-    """The gate's answer to one intent, with the rules and reasons that led to it."""
+    """The gate's answer to one intent.
+
+    Attributes:
+        reasons: in words, for people; rules: their names; both in the same order.
+        args: for TRANSFORM what is done instead, in the form of ``Intent.args``.
+        approval: for ASK.
+        counts: to be counted before the effect, if it is allowed.
+        notify: channels or groups that are told.
+        code: for DENY and HOLD the error's code.
+    """
 
     verdict: Verdict
     reasons: tuple[str, ...] = ()
     rules: tuple[str, ...] = ()
     args: Any = None
+    approval: Approval | None = None
+    counts: tuple[Count, ...] = ()
+    notify: tuple[str, ...] = ()
+    code: str = "gate.denied"
 
 
 ALLOW = Decision(Verdict.ALLOW)
