@@ -15,6 +15,7 @@ from holdfast import Runtime
 from holdfast.adapters.postgres.link import connect
 from holdfast.adapters.postgres.place import parse
 from holdfast.adapters.sqlite import files
+from holdfast.ports.ledger import Bounds, Budget
 from holdfast.ports.store import Definition
 from tests.migration.old_agents import counter
 
@@ -38,6 +39,7 @@ async def fill(url: str) -> None:
         await runtime.call(counter["3"].add, 0)
         await runtime.pause("counter/3")
         await runtime.send(counter["3"].add, 5)
+        await runtime.store.set_budget(Budget("daily", "system", "day", Bounds(nanos=5), note="kept"))
         await runtime.store.publish([Definition("old", "v1", {"x": {}}, 1, "code")], {"code": b"zip\0"})
         await asyncio.sleep(0.2)
 

@@ -33,6 +33,7 @@ import msgspec
 from ..domain.errors import HoldfastError
 from ..domain.message import Message
 from .ledger import Charge, Ledger, UsageRow
+from .segments import Segments
 
 
 class Worker(msgspec.Struct, frozen=True):
@@ -261,8 +262,8 @@ class Signal(msgspec.Struct):
 Notify = Callable[[Signal], None]
 
 
-class Store(Ledger, Protocol):
-    """See the module for the guarantees, and ``Ledger`` for usage, budgets and costs. All methods raise
+class Store(Ledger, Segments, Protocol):
+    """See the module for the guarantees, ``Ledger`` for usage, budgets and costs, ``Segments`` for audits. All methods raise
     ``Unavailable(store.unreachable)`` when the store does not answer; after that the outcome of a ``commit`` is unknown, and
     calling again with the same commits is safe. ``serve``, ``lease`` and ``claim`` raise ``Conflict(session.lost)`` for a
     session that is over."""
@@ -397,11 +398,13 @@ class Store(Ledger, Protocol):
         """Counts: agents, queued, running, waiting, dead, entries, bytes."""
         ...
 
-    async def compact(self, before: int, limit: int) -> int:
+    async def compact(self, before: int, limit: int, held: Sequence[str] = ()) -> int:
         """Forget ended turns that ended before ``before`` (milliseconds): their messages, and their journal entries as far
         as no open turn is older. The chain's last hash before the cut is kept. Forgets windows of budgets, too: those that
         nobody has charged or taken from since an hour before then, and of which no live session holds anything, but none of
-        a budget ``per`` ever. Usage is never removed: it is small, and it is the bill. Returns how much was removed."""
+        a budget ``per`` ever. Usage is never removed: it is small, and it is the bill. What belongs to agents that are
+        ``held`` stays: each is an address, or the beginning of addresses with a ``/`` at its end. What was cut from a
+        journal is told by ``uncovered``. Returns how much was removed."""
         ...
 
     async def backup(self, target: str) -> None:

@@ -178,8 +178,8 @@ class Listings:
         names = ("agents", "queued", "running", "waiting", "dead", "entries", "bytes")
         return dict(zip(names, await self._people.row(_STATS), strict=True))
 
-    async def compact(self, before: int, limit: int) -> int:
-        return await self._people.value("SELECT compact($1, $2)", before, limit)
+    async def compact(self, before: int, limit: int, held: Sequence[str] = ()) -> int:
+        return await self._people.value("SELECT compact($1, $2, $3)", before, limit, list(held))
 
     async def backup(self, target: str) -> None:
         schema, database = self._place.schema, database_of(self._place)

@@ -12,8 +12,8 @@ from ...domain.errors import Conflict
 from .link import Driver
 from .place import GONE, Place, translate
 
-VERSION = 2
-MIGRATIONS: dict[int, str] = {1: "0001_tables.sql", 2: "0002_ledger.sql"}
+VERSION = 3
+MIGRATIONS: dict[int, str] = {1: "0001_tables.sql", 2: "0002_ledger.sql", 3: "0003_segments.sql"}
 """Schema version to the file that leads there from the one before."""
 
 FUNCTIONS = (
@@ -25,6 +25,7 @@ FUNCTIONS = (
     "commit.sql",
     "reads.sql",
     "retention.sql",
+    "segments.sql",
 )
 
 

@@ -23,6 +23,7 @@ from .listener import Listener
 from .place import parse
 from .reads import Reads
 from .schema import migrate
+from .segments import Segments
 from .session import Session
 from .shares import Shares
 from .writer import Writer
@@ -32,7 +33,7 @@ _LEASES = 500
 _FREE_STRAYS = "SELECT release_leases($1, $2, $3, '')"
 
 
-class PostgresStore(Ledger):
+class PostgresStore(Ledger, Segments):
     """See the port. Urls: ``postgresql://user:password@host:5432/database?schema=holdfast``.
 
     Durability is the server's: a commit returns when PostgreSQL has flushed it as ``synchronous_commit`` says (on).

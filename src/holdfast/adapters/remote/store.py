@@ -18,6 +18,7 @@ from ...link.caller import ConnectionBroke
 from ...link.frames import Hello, Raw
 from ...link.port import PREFIX, SIGNAL, Doubt, decode_id, decode_signal, decode_verdicts, method
 from ...ports.ledger import Amounts, Budget, CostRow, Share, Spending, UsageRow
+from ...ports.segments import Covered, HistoryRow, Segment, Uncovered
 from ...ports.store import (
     AgentRow,
     Claimed,
@@ -273,8 +274,22 @@ class RemoteStore:
     async def stats(self) -> dict[str, int]:
         return await self._ask("stats")
 
-    async def compact(self, before: int, limit: int) -> int:
-        return await self._ask("compact", before, limit)
+    async def compact(self, before: int, limit: int, held: Sequence[str] = ()) -> int:
+        return await self._ask("compact", before, limit, held)
+
+    # -- segments -----------------------------------------------------------------------------------------------
+
+    async def history(self, after: int = 0, limit: int = 1000, like: str = "") -> list[HistoryRow]:
+        return await self._ask("history", after, limit, like)
+
+    async def uncovered(self, limit: int) -> Uncovered:
+        return await self._ask("uncovered", limit)
+
+    async def add_segment(self, segment: Segment, covered: Sequence[Covered], mark: str = "") -> bool:
+        return await self._ask("add_segment", segment, covered, mark)
+
+    async def segments(self, after: int = 0, limit: int = 100) -> list[Segment]:
+        return await self._ask("segments", after, limit)
 
     async def backup(self, target: str) -> None:
         await self._ask("backup", target)

@@ -30,7 +30,7 @@ from ...ports.ledger import (
 from . import costs, files
 from .charging import SPEND, Key, plus, take_off
 from .files import Database
-from .listings import Listings
+from .retention import Retention
 from .sessions import Sessions
 
 _FOLD_AT = 64
@@ -51,7 +51,7 @@ _OLD = (
 _FORGET = f'DELETE FROM spending WHERE budget=?1 AND "window"=?2 AND ({_NEWER.format("?1", "?2")}) < ?3'
 
 
-class Ledger(Listings):
+class Ledger(Retention):
     """Mixed into ``SqliteStore``."""
 
     clock: Clock
@@ -178,10 +178,10 @@ class Ledger(Listings):
             label_of(key)
         return await self.read(lambda db: costs.cost(db, by, since, until, where or {}, limit))
 
-    async def compact(self, before: int, limit: int) -> int:
-        removed = await super().compact(before, limit)
-        held = {key for session in self.sessions.alive.values() for key in session.shares}
-        args = (FOREVER, before, before, limit + len(held))
+    async def compact(self, before: int, limit: int, held: Sequence[str] = ()) -> int:
+        removed = await super().compact(before, limit, held)
+        shares = {key for session in self.sessions.alive.values() for key in session.shares}
+        args = (FOREVER, before, before, limit + len(shares))
         rows = await self.read(lambda db: list(db.execute(_OLD, args)))
         gone: list[Key] = [(number, window) for number, window in rows if not self._outstanding((number, window))]
         if gone:

@@ -1,4 +1,4 @@
-"""The half of the store that people read: listings, definitions, retention, backup.
+"""The half of the store that people read: listings, definitions, backup.
 
 Over a file, these run in a thread with a read-only connection, so that counting a million agents never holds up a turn.
 """
@@ -198,24 +198,6 @@ class Listings:
 
         return await self.read(work)
 
-    async def compact(self, before: int, limit: int) -> int:
-        db = self.db
-        removed = 0
-        over = "status >= 4 AND ended > 0 AND ended < ?"
-        cursor = next(iter(db.execute("SELECT value FROM meta WHERE key='compact_from'")), (0,))[0]
-        sql = f"SELECT id, agent FROM message WHERE id > ? AND {over} ORDER BY id LIMIT ?"
-        rows = await self.read(lambda other: list(other.execute(sql, (cursor, before, limit))))  # may pass a million others
-        with db:
-            db.executemany(f"DELETE FROM message WHERE id=? AND {over}", [(id, before) for id, _ in rows])
-            removed += len(rows)
-            for ref in {agent for _, agent in rows}:
-                removed += _cut(db, ref)
-            resume = rows[-1][0] if len(rows) == limit else 0
-            db.execute(
-                "INSERT INTO meta VALUES('compact_from', ?) ON CONFLICT DO UPDATE SET value=excluded.value", (resume,)
-            )
-        return removed
-
     async def backup(self, target: str) -> None:
         if os.path.exists(target):
             raise Rejected("backup.exists", f"{target} exists already; name a new file.", path=target)
@@ -261,16 +243,3 @@ def _agent(db: Database, row: tuple[Any, ...]) -> AgentRow:
         )
     ]
     return AgentRow(address, mode, reason, seq, created, queued, open, waits)
-
-
-def _cut(db: Database, ref: int) -> int:
-    """Drop the journal's head up to the oldest turn still kept; remember the chain's hash at the cut."""
-    low = next(db.execute("SELECT min(turn) FROM message WHERE agent=? AND turn > 0 AND kind = 0", (ref,)))[0]
-    seq, _ = reads.head(db, ref)
-    upto = min(low - 1, seq) if low else seq
-    last = next(iter(db.execute("SELECT hash FROM journal WHERE agent=? AND seq=?", (ref, upto))), None)
-    if last is None:
-        return 0
-    db.execute("UPDATE agent SET base_seq=?, base_hash=? WHERE id=?", (upto, last[0], ref))
-    db.execute("DELETE FROM journal WHERE agent=? AND seq<=?", (ref, upto))
-    return db.changes()

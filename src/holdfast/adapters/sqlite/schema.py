@@ -10,7 +10,7 @@ from __future__ import annotations
 from ...domain.errors import Conflict
 from .files import Database
 
-VERSION = 2
+VERSION = 3
 
 _V1 = """
 CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -68,7 +68,16 @@ CREATE TABLE spending(
 CREATE INDEX spending_touched ON spending(touched);
 """
 
-MIGRATIONS: dict[int, str] = {1: _V1, 2: _V2}
+_V3 = """
+CREATE TABLE segment(
+    number INTEGER PRIMARY KEY, statement BLOB NOT NULL, signature BLOB NOT NULL, public BLOB NOT NULL,
+    leaves BLOB NOT NULL);
+CREATE TABLE covered(agent INTEGER PRIMARY KEY, seq INT NOT NULL, hash BLOB NOT NULL, cut INT NOT NULL);
+CREATE TABLE cut(agent INTEGER PRIMARY KEY, seq INT NOT NULL, hash BLOB NOT NULL);
+INSERT INTO cut SELECT id, base_seq, base_hash FROM agent WHERE base_seq > 0 AND base_hash IS NOT NULL;
+"""
+
+MIGRATIONS: dict[int, str] = {1: _V1, 2: _V2, 3: _V3}
 """Schema version to the statements that lead there from the one before."""
 
 

@@ -32,12 +32,13 @@ from . import files, reads
 from .batch import Batch
 from .ledger import Ledger
 from .schema import migrate
+from .segments import Segments
 from .sessions import Session, Sessions
 
 _ID_CACHE = 50_000
 
 
-class SqliteStore(Ledger):
+class SqliteStore(Ledger, Segments):
     """See the port. Urls: ``sqlite:///relative.db``, ``sqlite:////absolute.db``, ``memory://``; the query
     ``?durability=relaxed`` commits without waiting for the disk (a power cut may lose the last moments, never tear a
     commit apart)."""

@@ -20,6 +20,7 @@ from .leases import Leases
 from .ledger import Charges, Costs, Usage
 from .mailboxes import Mailboxes
 from .readings import Readings, Retention
+from .segments import Segments
 from .signals import Signals
 from .states import States
 from .topics import Topics
@@ -29,7 +30,9 @@ class LedgerContract(Usage, Costs, Charges, Budgets, Shares):
     """What the port says about money."""
 
 
-class StoreContract(Commits, Leases, Claims, Mailboxes, States, Topics, Signals, Readings, Retention, LedgerContract):
+class StoreContract(
+    Commits, Leases, Claims, Mailboxes, States, Topics, Signals, Readings, Retention, LedgerContract, Segments
+):
     """All of it."""
 
 

@@ -1,7 +1,7 @@
--- Forget ended turns: their messages, and the head of their agents' journals up to the oldest turn that is still kept. A
--- turn's number is the seq of its first entry, so that the cut is one comparison.
+-- Forget ended turns: their messages, and the head of their agents' journals up to the oldest turn that is still kept; not
+-- those of agents that are held (addresses, or beginnings of addresses with a "/" at the end). A turn's number is the seq of its first entry, so that the cut is one comparison.
 
-CREATE OR REPLACE FUNCTION compact(p_before bigint, p_limit integer) RETURNS bigint LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION compact(p_before bigint, p_limit integer, p_held text[]) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
     v_from bigint := coalesce((SELECT m.value FROM meta m WHERE m.key = 'compact_from'), 0);
     v_ids bigint[];
@@ -12,7 +12,11 @@ DECLARE
 BEGIN
     SELECT array_agg(m.id ORDER BY m.id), array_agg(DISTINCT m.agent) INTO v_ids, v_agents FROM (
         SELECT o.id, o.agent FROM message o
-        WHERE o.id > v_from AND o.status >= 4 AND o.ended > 0 AND o.ended < p_before ORDER BY o.id LIMIT p_limit
+        WHERE o.id > v_from AND o.status >= 4 AND o.ended > 0 AND o.ended < p_before
+            AND (p_held = '{}' OR NOT EXISTS (
+                SELECT FROM agent a CROSS JOIN unnest(p_held) h
+                WHERE a.id = o.agent AND (a.address = h OR right(h, 1) = '/' AND starts_with(a.address, h))))
+        ORDER BY o.id LIMIT p_limit
     ) m;
     v_agents := ARRAY(SELECT a.id FROM agent a WHERE a.id = ANY (v_agents) ORDER BY a.id FOR NO KEY UPDATE SKIP LOCKED);
     DELETE FROM message m
@@ -41,6 +45,8 @@ BEGIN
         RETURN 0;
     END IF;
     UPDATE agent a SET base_seq = v_upto, base_hash = v_hash WHERE a.id = p_agent;
+    INSERT INTO cut VALUES (p_agent, v_upto, v_hash)
+    ON CONFLICT (agent) DO UPDATE SET seq = excluded.seq, hash = excluded.hash;
     DELETE FROM journal j WHERE j.agent = p_agent AND j.seq <= v_upto;
     GET DIAGNOSTICS v_dropped = ROW_COUNT;
     RETURN v_dropped;

@@ -1,0 +1,106 @@
+"""History and segments over one schema.
+
+Ids of journal rows are given before their transactions commit, so that a lower id may appear after a higher one. Whoever
+looks for what is new therefore remembers two marks: up to ``safe`` nothing can appear any more; up to ``seen`` everything
+visible was read. When every transaction that had begun at the time of ``seen`` is over (``xmax``: every committer has its
+transaction id before it takes an id for a row), whatever of it was missing has been read again, and ``seen`` becomes safe.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ...ports.segments import Covered, Cut, HistoryRow, Loose, Segment, Uncovered
+from .link import Pool
+
+_ROW = "j.id, a.address, j.seq, j.turn, j.body, j.hash"
+_HISTORY = f"""
+    SELECT {_ROW} FROM journal j JOIN agent a ON a.id = j.agent
+    WHERE j.id > $1 AND j.id <= $2 AND ($4 = '' OR starts_with(a.address, $4)) ORDER BY j.id LIMIT $3
+"""
+_LOOSE = f"""
+    SELECT coalesce(c.seq, 0), coalesce(c.hash, ''), {_ROW}
+    FROM journal j JOIN agent a ON a.id = j.agent LEFT JOIN covered c ON c.agent = j.agent
+    WHERE j.id > $1 AND j.seq > coalesce(c.seq, 0) ORDER BY j.id LIMIT $2
+"""
+_CUTS = """
+    SELECT a.address, k.seq, k.hash, coalesce(c.seq, 0)
+    FROM cut k JOIN agent a ON a.id = k.agent LEFT JOIN covered c ON c.agent = k.agent LIMIT $1
+"""
+_MARKS = "SELECT key, value FROM meta WHERE key IN ('covered_safe', 'covered_seen', 'covered_xmax')"
+_REMEMBER = """
+    INSERT INTO meta VALUES ('covered_safe', $1), ('covered_seen', $2), ('covered_xmax', $3)
+    ON CONFLICT (key) DO UPDATE SET value = excluded.value
+"""
+_RUNNING = """
+    SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint, pg_snapshot_xmax(pg_current_snapshot())::text::bigint
+"""
+_SEGMENT = "SELECT number, statement, signature, public, leaves FROM segment"
+_LAST = """
+    SELECT coalesce(pg_sequence_last_value(pg_get_serial_sequence(
+        quote_ident(current_schema()) || '.journal', 'id')::regclass), 0)
+"""
+_WINDOW = 8
+"""Ids looked at per row wanted: most of them are there."""
+
+
+class Segments:
+    """Mixed into ``PostgresStore``."""
+
+    _people: Pool
+
+    async def history(self, after: int = 0, limit: int = 1000, like: str = "") -> list[HistoryRow]:
+        last: int = await self._last()
+        found: list[HistoryRow] = []
+        while after < last and len(found) < limit:
+            upto, want = after + limit * _WINDOW, limit - len(found)
+            rows = await self._people.rows(_HISTORY, after, upto, want, like)
+            found += [HistoryRow(*row) for row in rows]
+            after = upto
+        return found
+
+    async def _last(self) -> int:
+        """The newest id; the sequence knows it without looking at the table."""
+        return await self._people.value(_LAST)
+
+    async def uncovered(self, limit: int) -> Uncovered:
+        marks = dict(map(tuple, await self._people.rows(_MARKS)))
+        safe, seen, until = (marks.get(f"covered_{name}", 0) for name in ("safe", "seen", "xmax"))
+        last = await self._last()  # before the transactions are looked at: whoever took one of these ids has begun
+        running, begun = await self._people.row(_RUNNING)
+        found: dict[str, Loose] = {}
+        rows = await self._people.rows(_LOOSE, safe, limit)
+        for after, before, *row in rows:
+            entry = HistoryRow(*row)
+            known = found.get(entry.address)
+            if known is None:
+                known = found[entry.address] = Loose(entry.address, after, before)
+            known.rows.append(entry)
+        cuts = [Cut(*row) for row in await self._people.rows(_CUTS, limit)]
+        more = len(rows) == limit or len(cuts) == limit
+        mark = f"{seen}:{last}:{begun}" if not more and running >= until else ""
+        if mark and not rows and last > safe:  # so that quiet stores are not read over and over
+            await self._people.rows(_REMEMBER, seen, last, begun)
+        return Uncovered(list(found.values()), cuts, mark, more)
+
+    async def add_segment(self, segment: Segment, covered: Sequence[Covered], mark: str = "") -> bool:
+        safe, seen, until = (int(part) for part in mark.split(":")) if mark else (None, None, None)
+        columns = [list(column) for column in zip(*((c.address, c.seq, c.hash, c.cut) for c in covered), strict=True)]
+        return await self._people.value(
+            "SELECT add_segment($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+            segment.number,
+            segment.statement,
+            segment.signature,
+            segment.public,
+            segment.leaves,
+            *(columns or [[], [], [], []]),
+            safe,
+            seen,
+            until,
+        )
+
+    async def segments(self, after: int = 0, limit: int = 100) -> list[Segment]:
+        if after < 0:
+            return [Segment(*row) for row in await self._people.rows(f"{_SEGMENT} ORDER BY number DESC LIMIT 1")]
+        sql = f"{_SEGMENT} WHERE number > $1 ORDER BY number LIMIT $2"
+        return [Segment(*row) for row in await self._people.rows(sql, after, limit)]
