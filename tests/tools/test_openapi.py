@@ -125,7 +125,8 @@ async def test_each_operation_is_a_tool_and_says_what_may_be_repeated(store: Sto
     assert {n for n, t in tools.items() if not t.effects} == {"listPets", "getPet", "photo", "named", "say"}
     assert {n for n, t in tools.items() if not t.idempotent} == {"createPet"}
     create = tools["createPet"]
-    assert create.content == ("name", "status", "tags", "owner") and tools["deletePet"].destinations == ("petId",)
+    assert create.declared.named("content") == ("name", "status", "tags", "owner")
+    assert tools["deletePet"].declared.named("destination") == ("petId",)
     schema = create.spec.schema
     assert schema["required"] == ["name"] and "id" not in schema["properties"], "what is read-only is not asked for"
     assert schema["properties"]["name"] == {"type": "string"}

@@ -60,6 +60,7 @@ def agent_as_tool(agent_name: str, doc: str, *, name: str = "", description: str
         description=description or doc or f"Ask the agent {agent_name}.",
         schema=_CONTENT,
         takes_context=True,
+        roles={"content": "content"},
     )
 
 
@@ -78,6 +79,7 @@ def handoff_to(agent_name: str, doc: str, *, key: str = "") -> Tool:
         schema=_CONTENT,
         takes_context=True,
         alone=True,
+        roles={"content": "content"},
     )
 
 
@@ -94,7 +96,7 @@ def fingerprint_of(mind: Mind) -> str:
     for spec in mind.tools:
         tool = mind.tool(spec.name)
         assert tool is not None
-        digest.update(_source(tool.call))
+        digest.update(_source(tool.call) + msgspec.json.encode(tool.declared, order="deterministic"))
     return digest.hexdigest()
 
 

@@ -15,6 +15,7 @@ from ..domain.errors import Rejected
 from ..domain.retry import Retry
 from ..ports.database import Bounds, Database, DatabaseUnreachable, QueryFailed, Rows
 from .host import Calling, aside
+from .roles import CONTENT, DESTINATION
 from .secret import revealed
 from .tool import Tool, ToolFailed
 
@@ -64,7 +65,7 @@ def sql_tools(
         schema=_object({"sql": {"type": "string", "description": "One statement, without parameters."}}, ["sql"]),
         effects=write,
         idempotent=not write,
-        content=["sql"],
+        roles={"sql": DESTINATION if write else CONTENT},  # a statement that may change data is a command
         trusted=trusted,
         retry=_RETRY,
         takes_host=True,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from functools import partial
 from typing import Any, cast, overload
@@ -13,7 +13,9 @@ import msgspec
 
 from ..domain.conversation import Media, Text, ToolSpec
 from ..domain.errors import Rejected
+from ..domain.intent import Declared
 from ..domain.retry import Retry
+from .roles import roles_of
 from .schema import Arguments
 
 
@@ -32,26 +34,28 @@ class Tool:
         effects: whether it changes anything; False lets the gate and a simulation treat it as reading.
         idempotent: whether doing it twice equals doing it once. If not, its intent is durable before it starts, and after
             a crash in between ``verify`` or a person decides.
-        destinations, content: which arguments say where something goes, and which say what: policies tell them apart.
+        roles: what an argument is, by its name: ``destination`` (recipient, account, address, path, command), ``content``,
+            ``amount``, ``count``, ``secret``. The gate tells them apart; one without a role is content.
+        destinations, content: short for ``roles``: the arguments that are one of these.
         trusted: whether its output may be believed; what comes from outside may carry instructions of strangers.
         retry, timeout_seconds: of one call.
         alone: never beside other calls of the same answer.
+
+    Attributes:
+        declared: what of this the gate has to know.
     """
 
     __slots__ = (
         "alone",
         "arguments",
         "call",
-        "content",
-        "destinations",
-        "effects",
+        "declared",
         "idempotent",
         "retry",
         "spec",
         "takes_context",
         "takes_host",
         "timeout_seconds",
-        "trusted",
         "verify",
     )
 
@@ -67,6 +71,7 @@ class Tool:
         effects: bool = True,
         idempotent: bool = True,
         verify: Callable[..., Any] | None = None,
+        roles: Mapping[str, str] | None = None,
         destinations: Sequence[str] = (),
         content: Sequence[str] = (),
         trusted: bool = False,
@@ -80,28 +85,28 @@ class Tool:
         self.spec = ToolSpec(name, description, schema if schema is not None else {"type": "object", "properties": {}})
         self.takes_context = takes_context
         self.takes_host = takes_host
-        self.effects = effects
         self.idempotent = idempotent
         self.verify = verify
-        self.destinations = tuple(destinations)
-        self.content = tuple(content)
-        self.trusted = trusted
         self.retry = retry and msgspec.structs.replace(retry, never=(*retry.never, ToolFailed))
         self.timeout_seconds = timeout_seconds
         self.alone = alone
         known = self.spec.schema.get("properties", {})
-        for argument in (*destinations, *content):
-            if known and argument not in known:
-                raise Rejected(
-                    "tool.malformed",
-                    f"Tool {name!r} declares {argument!r}, but its arguments are: {', '.join(known)}.",
-                    tool=name,
-                )
+        self.declared = Declared(effects, trusted, roles_of(name, roles or {}, destinations, content, known))
 
     @property
     def name(self) -> str:
         """By which the model calls it."""
         return self.spec.name
+
+    @property
+    def effects(self) -> bool:
+        """Whether it changes anything."""
+        return self.declared.effects
+
+    @property
+    def trusted(self) -> bool:
+        """Whether its output may be believed."""
+        return self.declared.trusted
 
     def renamed(self, name: str) -> Tool:
         """The same under another name."""
@@ -131,7 +136,7 @@ def tool(**declared: Any) -> Callable[[Callable[..., Any]], Tool]: ...
 def tool(fn: Callable[..., Any] | None = None, /, **declared: Any) -> Any:
     """Make a function a tool, and say what it is; see ``Tool`` for what can be declared.
 
-    >>> @tool(idempotent=False, destinations=["iban"])
+    >>> @tool(idempotent=False, roles={"iban": "destination", "cents": "amount"})
     ... async def pay(iban: str, cents: int) -> str:
     ...     "Pay somebody."
     """

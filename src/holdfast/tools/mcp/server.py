@@ -29,7 +29,8 @@ class McpServer:
     What a server says of its tools (``readOnlyHint``, ``idempotentHint``) decides what happens after a crash in the middle
     of a call: reading and idempotent ones are called again; of others a person is asked whether it happened. Where a server
     says nothing, nothing is assumed: declare with ``reads`` and ``idempotent`` what you know. That a tool only reads is
-    passed on to the gate (``effects=False``) if you declare it or trust the server.
+    passed on to the gate (``effects=False``) if you declare it or trust the server; what it says of itself in the other
+    direction (``destructiveHint``, and ``openWorldHint`` for what it brings in) is believed of any.
 
     Args:
         command: a program with its arguments, which speaks the protocol on its standard input and output.
@@ -43,7 +44,8 @@ class McpServer:
         tools: the only ones of its tools to be used, by its own names; all by default.
         trusted: whether its hints and the output of its tools are believed.
         reads, idempotent: its tools that only read, and those that may safely be called twice; ``["*"]`` for all.
-        destinations, content: per tool, which arguments say where something goes, and which say what.
+        roles: per tool, what its arguments are (see ``Tool``): ``{"send": {"to": "destination"}}``.
+        destinations, content: per tool, short for these roles.
         timeout_seconds: of one call.
         connect_seconds: until it has started and said what it has.
         refresh_seconds: how old its list of tools may be; it is asked earlier when it says that the list changed.
@@ -65,6 +67,7 @@ class McpServer:
         trusted: bool = False,
         reads: Sequence[str] = (),
         idempotent: Sequence[str] = (),
+        roles: Mapping[str, Mapping[str, str]] | None = None,
         destinations: Mapping[str, Sequence[str]] | None = None,
         content: Mapping[str, Sequence[str]] | None = None,
         timeout_seconds: float = 60.0,
@@ -86,8 +89,10 @@ class McpServer:
         self.trusted = trusted
         self.reads = frozenset(reads)
         self.idempotent = frozenset(idempotent)
-        self.destinations = {tool: tuple(names) for tool, names in (destinations or {}).items()}
-        self.content = {tool: tuple(names) for tool, names in (content or {}).items()}
+        self.roles = {tool: dict(its) for tool, its in (roles or {}).items()}
+        for role, short in (("destination", destinations), ("content", content)):
+            for tool, names in (short or {}).items():
+                self.roles.setdefault(tool, {}).update(dict.fromkeys(names, role))
         self.timeout_seconds = timeout_seconds
         self.connect_seconds = connect_seconds
         self.refresh_seconds = refresh_seconds

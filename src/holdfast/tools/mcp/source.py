@@ -14,6 +14,7 @@ from ...domain.conversation import Media, Text
 from ...domain.retry import Retry
 from ..host import Calling, ToolHost, aside
 from ..naming import safe_name
+from ..roles import known_roles, roles_in
 from ..source import SourceUnavailable
 from ..tool import Tool, ToolFailed
 from .connection import Lost, McpConnection, Unreached
@@ -47,18 +48,19 @@ class McpSource:
             listed = connection.last_listed
         if self._generation != connection.generation:
             only = self._server.only
-            self._tools = [self._tool(found) for found in listed if only is None or found.name in only]
+            self._tools = [self.as_tool(found) for found in listed if only is None or found.name in only]
             self._generation = connection.generation
         return self._tools
 
     async def close(self) -> None:
         """See ``ToolSource``: the connection is the host's."""
 
-    def _tool(self, found: types.Tool) -> Tool:
+    def as_tool(self, found: types.Tool) -> Tool:
+        """One of its tools, as a model may call it and as the gate sees it."""
         server, name = self._server, found.name
         hints = found.annotations or types.ToolAnnotations()
         declared_reading = _named(name, server.reads)
-        reads = declared_reading or bool(hints.read_only_hint)
+        reads = declared_reading or (bool(hints.read_only_hint) and not hints.destructive_hint)
         idempotent = reads or _named(name, server.idempotent) or bool(hints.idempotent_hint)
         known: Any = found.input_schema.get("properties", {})
         return Tool(
@@ -68,9 +70,8 @@ class McpSource:
             schema=found.input_schema,
             effects=not (declared_reading or (server.trusted and reads)),
             idempotent=idempotent,
-            destinations=[a for a in server.destinations.get(name, ()) if a in known],
-            content=[a for a in server.content.get(name, ()) if a in known],
-            trusted=server.trusted,
+            roles=known_roles({**roles_in(found.input_schema), **server.roles.get(name, {})}, known),
+            trusted=server.trusted and not hints.open_world_hint,
             retry=_AGAIN if idempotent else _AGAIN_IF_NOT_SENT,
             takes_host=True,
         )

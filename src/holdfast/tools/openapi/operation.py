@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, cast
 
+from ..roles import roles_in
 from .document import Document, Json
 
 READING = ("get", "head", "options")
@@ -38,6 +40,7 @@ class Operation:
         body_arguments: which arguments make up the body; one called ``body`` alone is all of it if ``whole``.
         key_header: the header that takes a key by which the service tells repetitions; "" if it has none.
         security: alternatives; each is a set of schemes that are needed together.
+        roles: of those arguments of which the document says what they are.
     """
 
     name: str
@@ -53,6 +56,7 @@ class Operation:
     key_header: str
     declared_idempotent: bool
     security: tuple[tuple[str, ...], ...]
+    roles: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @property
     def reads(self) -> bool:
@@ -94,6 +98,7 @@ class _Reading:
         self._properties: Json = {}
         self._required: list[str] = []
         self._definitions: Json = {}
+        self._roles: dict[str, str] = {}
 
     def operation(self, name: str) -> Operation | None:
         """It; None if its body is of an unknown kind."""
@@ -123,6 +128,7 @@ class _Reading:
             key_header,
             bool(given.get("x-idempotent")),
             tuple(tuple(needed) for needed in security),
+            self._roles,
         )
 
     def _parameters(self) -> tuple[list[Parameter], str]:
@@ -142,6 +148,8 @@ class _Reading:
             content: Json = given.get("content") or {}
             holder: Json = next(iter(content.values())) if content else given
             shown = self._document.schema(holder.get("schema", {}), self._definitions)
+            said = {**self._document.resolved(holder.get("schema", {})), **given}
+            self._roles |= roles_in({"properties": {argument: said}})
             about = given.get("description")
             self._properties[argument] = {**shown, "description": about} if about and "$ref" not in shown else shown
             if given.get("required") or where == "path":
@@ -164,6 +172,9 @@ class _Reading:
             shown = self._document.schema({"properties": flat["properties"]}, self._definitions)["properties"]
             if not shown.keys() & self._properties.keys():
                 self._properties |= shown
+                self._roles |= roles_in(
+                    {"properties": {n: self._document.resolved(p) for n, p in flat["properties"].items()}}
+                )
                 self._required += [name for name in dict.fromkeys(flat["required"]) if name in shown]
                 return media, list(shown), False
         argument = "body" if "body" not in self._properties else "request_body"

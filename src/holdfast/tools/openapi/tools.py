@@ -12,6 +12,7 @@ from typing import Any
 from ...domain.errors import Rejected
 from ...domain.retry import Retry
 from ..naming import safe_name
+from ..roles import CONTENT, DESTINATION
 from ..tool import Tool
 from .calling import Service, TryAgain, call
 from .document import Document
@@ -34,6 +35,7 @@ def openapi_tools(
     timeout_seconds: float = 30.0,
     max_bytes: int = 100_000,
     trusted: bool = False,
+    roles: Mapping[str, Mapping[str, str]] | None = None,
 ) -> list[Tool]:
     """One tool for each operation of an HTTP service.
 
@@ -54,6 +56,8 @@ def openapi_tools(
         timeout_seconds: of one request.
         max_bytes: of an answer; what is beyond is cut off, and the model is told.
         trusted: whether what it answers may be believed.
+        roles: what arguments are, by operation (see ``Tool``). Where neither this nor the document says more (``x-role``, or
+            ``format: password`` for secrets), what is in the path of an operation that changes something is a destination.
 
     Raises:
         Rejected: ``openapi.unreadable``, ``openapi.malformed``, ``openapi.none``.
@@ -71,11 +75,13 @@ def openapi_tools(
         raise Rejected("openapi.none", f"{document.place} has no operation that matches. It has: {known}.")
     if left_out:
         log.info("%s: left out for their bodies: %s", document.place, ", ".join(left_out))
-    return [_tool(service, operation, prefix, trusted) for operation in chosen]
+    return [_tool(service, operation, prefix, trusted, (roles or {}).get(operation.name, {})) for operation in chosen]
 
 
-def _tool(service: Service, operation: Operation, prefix: str, trusted: bool) -> Tool:
+def _tool(service: Service, operation: Operation, prefix: str, trusted: bool, declared: Mapping[str, str]) -> Tool:
     changes = not operation.reads
+    path = [p.argument for p in operation.parameters if p.where == "path"] if changes else []
+    assumed = dict.fromkeys(operation.body_arguments, CONTENT) | dict.fromkeys(path, DESTINATION)
     return Tool(
         partial(call, service, operation),
         name=safe_name(prefix + operation.name),
@@ -83,8 +89,7 @@ def _tool(service: Service, operation: Operation, prefix: str, trusted: bool) ->
         schema=operation.schema,
         effects=changes,
         idempotent=operation.idempotent,
-        destinations=[p.argument for p in operation.parameters if p.where == "path"] if changes else (),
-        content=operation.body_arguments,
+        roles={**assumed, **operation.roles, **declared},
         trusted=trusted,
         retry=_RETRY,
         takes_host=True,
