@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from functools import partial
 
+from .domain.address import is_builtin
 from .domain.errors import Conflict, HoldfastError, Nondeterminism, NotFound, Rejected
 from .domain.intent import Intent, Verdict
 from .domain.message import Failure, Kind, Message, Outcome, Status
@@ -29,15 +30,14 @@ class Flow:
     def __init__(self, worker: Worker, registry: Registry, gate: Gate) -> None:
         self.worker, self.registry, self.gate = worker, registry, gate
         worker.runner = self
+        worker.gate = gate
 
     # -- in -----------------------------------------------------------------------------------------------------
 
     async def accept(self, message: Message, *, wait: bool) -> tuple[int, Outcome | None]:
         """Take a message from outside: gate, mailbox, and if somebody waits, the outcome. Returns the message's id (0 if
         the turn ended before anybody needed one) and the outcome. Raises what the gate or the store refuses with."""
-        intent = Intent("", 0, "", "accept", message.name, message.to, None, frozenset(message.labels), True, message.sender)
-        if (decision := self.gate.review(intent)).verdict is not Verdict.ALLOW:
-            raise refuse(intent, decision)
+        self._review(message)
         worker = self.worker
         if self.worker.committer.stalled is not None:
             raise self.worker.committer.stalled
@@ -59,6 +59,30 @@ class Flow:
             if error.code != "message.duplicate":
                 raise
             return await self._join(int(error.details["id"]), worker.new_future())
+
+    def _review(self, message: Message) -> None:
+        """May it come in? What a kill switch holds may: it waits in the mailbox."""
+        if is_builtin(message.to):
+            return
+        args = decode_any(message.payload) if self.gate.tracks else None
+        intent = Intent(
+            "",
+            0,
+            "",
+            "accept",
+            message.name,
+            message.to,
+            tuple(args) if isinstance(args, list) else args,  # pyright: ignore[reportUnknownArgumentType]
+            frozenset(message.labels),
+            sender=message.sender,
+            chain=message.chain,
+            tags=message.tags,
+            trace=message.trace,
+            at=message.created,
+        )
+        decision = self.gate.review(intent)
+        if decision.verdict in (Verdict.ASK, Verdict.DENY):
+            raise refuse(intent, decision)
 
     async def _deliver(self, message: Message, waiter: asyncio.Future[Outcome] | None = None) -> int:
         send = Send(message, self.worker.sealed(encode_message(message)))

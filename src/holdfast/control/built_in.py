@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from .approvals import approval
 from .outside import ASK, ASK_SPEC, outside, token
 from .schedules import schedule
 
-BUILT_IN = (schedule, outside, token)
+BUILT_IN = (schedule, outside, token, approval)
 
 __all__ = ["ASK", "ASK_SPEC", "BUILT_IN"]

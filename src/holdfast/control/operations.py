@@ -27,6 +27,8 @@ from ..mailbox.worker import Worker
 from ..ports.store import Commit, Send, Store
 from ..turn.definition import HandlerSpec, Registry
 from . import adopting, occurrences, reading, schedules
+from .approvals import Word
+from .approving import ApprovalOperations
 from .gateway import GatewayOperations
 from .occurrences import Rule
 from .views import (
@@ -57,7 +59,7 @@ class Host(Protocol):
         ...
 
 
-class Operations(GatewayOperations):
+class Operations(GatewayOperations, ApprovalOperations):
     """See the module. ``worker`` is this process's; it need not serve any definition itself."""
 
     def __init__(self, store: Store, worker: Worker, flow: Flow, registry: Registry, host: Host | None = None) -> None:
@@ -250,26 +252,19 @@ class Operations(GatewayOperations):
 
     async def answer(self, question: str, value: Any, by: str = "person") -> Done:
         """Answer a question. ``question`` is its id (address#turn.path), or the address if it has only one."""
-        place, _, rest = question.partition("#")
-        target = parse_address(place)
-        found = [q for q in await self._questions(target) if not rest or q.id.partition("#")[2] == rest]
-        if len(found) != 1:
-            ids = ", ".join(q.id for q in found) or "none"
-            raise NotFound(
-                "ask.unknown" if not found else "ask.ambiguous",
-                f"{question!r} names {len(found)} open questions: {ids}. `holdfast asks` lists them.",
-            )
-        asked = found[0]
-        if asked.choices and value not in asked.choices:
+        asked = await self._question(question)
+        if asked.choices and asked.approval is None and value not in asked.choices:
             raise Rejected(
                 "ask.not_a_choice",
                 f"{value!r} is not one of the choices: {', '.join(asked.choices)}.",
                 choices=asked.choices,
             )
+        if asked.approval is not None:
+            return await self._approve(asked, Word(str(value), by, ["*"]))
         turn, _, path = asked.id.partition("#")[2].partition(".")
         outcome = Outcome(Raw(encode(value, "answer")), None, (f"person:{by}",))
         message = Message(
-            target,
+            parse_address(asked.address),
             Kind.ANSWER,
             path,
             encode_outcome(outcome),
@@ -280,6 +275,17 @@ class Operations(GatewayOperations):
         )
         await self.flow.accept(message, wait=False)
         return Done(note=f"answered {asked.id}")
+
+    async def _question(self, question: str) -> Question:
+        place, _, rest = question.partition("#")
+        found = [q for q in await self._questions(parse_address(place)) if not rest or q.id.partition("#")[2] == rest]
+        if len(found) != 1:
+            ids = ", ".join(q.id for q in found) or "none"
+            raise NotFound(
+                "ask.unknown" if not found else "ask.ambiguous",
+                f"{question!r} names {len(found)} open questions: {ids}. `holdfast asks` lists them.",
+            )
+        return found[0]
 
     async def _questions(self, target: str) -> list[Question]:
         row = await self.store.agent(target)

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from ..domain.address import short
 from ..domain.entry import EntryKind
 from ..domain.errors import NotFound
+from ..domain.labels import UNTRUSTED
 from ..domain.message import Status
 from ..journal.codec import decode_any, decode_arguments, decode_entry
 from ..mailbox.worker import Worker
 from ..ports.store import AgentRow, EntryRow, Store, Stored, Wait
+from ..turn.admitting import Asked
 from ..turn.definition import Registry
+from ..turn.waiting import APPROVAL
 from .schedules import Spec, shown
-from .views import AgentView, DeadLetter, EntryView, Question, ScheduleView, TurnView, VersionView, WaitView
+from .views import AgentView, ApprovalView, DeadLetter, EntryView, Question, ScheduleView, TurnView, VersionView, WaitView
 
 _DOING = {
     "sleep": "sleeping",
@@ -113,6 +118,7 @@ def entry_view(row: EntryRow, worker: Worker) -> EntryView:
         error=f"{failure.type + ': ' if failure.type else ''}{failure.message}" if failure else "",
         detail=decode_any(entry.detail),
         labels=entry.labels,
+        decision=entry.decision,
         took=entry.took,
         attempts=entry.attempts,
         message=begin.message if begin else 0,
@@ -125,14 +131,51 @@ def entry_view(row: EntryRow, worker: Worker) -> EntryView:
 def question(wait: Wait, worker: Worker) -> Question:
     """An open question."""
     detail: dict[str, Any] = plain(wait.detail, worker) or {}
+    id = f"{short(wait.address)}#{wait.turn}.{wait.path}"
+    if wait.name == APPROVAL:
+        return _approval(id, wait, msgspec.convert(detail, Asked))
     return Question(
-        id=f"{short(wait.address)}#{wait.turn}.{wait.path}",
+        id=id,
         address=short(wait.address),
         question=str(detail.get("question", wait.name)),
         choices=list(detail.get("choices", [])),
         to=str(detail.get("to", "")),
         due=wait.due,
         since=wait.since,
+    )
+
+
+def _approval(id: str, wait: Wait, asked: Asked) -> Question:
+    terms = asked.approval
+    until = asked.at + int(terms.seconds * 1000) if terms.seconds else 0
+    return Question(
+        id=id,
+        address=short(wait.address),
+        question=asked.question,
+        choices=["approve", "deny"],
+        to=", ".join(terms.to),
+        due=until,
+        since=wait.since,
+        approval=ApprovalView(
+            agent=short(asked.agent),
+            turn=wait.turn,
+            path=asked.path,
+            verb=asked.verb,
+            name=asked.name,
+            to=asked.to,
+            args=asked.args,
+            before=asked.before,
+            digest=asked.digest,
+            rules=asked.rules,
+            reasons=asked.reasons,
+            labels=asked.labels,
+            untrusted=UNTRUSTED in asked.labels,
+            requested_by=short(asked.sender),
+            who=list(terms.to),
+            needed=terms.needed,
+            default=terms.default,
+            until=until,
+        ),
     )
 
 

@@ -73,6 +73,8 @@ class EntryView(View):
     error: str = ""
     detail: Any = None
     labels: tuple[str, ...] = ()
+    decision: Any = None
+    """What the gate said, where it was more than a plain yes."""
     took: int = 0
     attempts: int = 1
     message: int = 0
@@ -91,6 +93,39 @@ class Question(View):
     to: str
     due: int
     since: int
+    approval: ApprovalView | None = None
+    """For an action that waits to be let through; the answer is ``approve``, ``deny`` or ``delegate``."""
+
+
+class ApprovalView(View):
+    """An action that waits for people to let it through: exactly these arguments, or none.
+
+    Attributes:
+        before: the arguments as the agent gave them, where a rule changed them.
+        digest: names the arguments; what was approved is what runs.
+        needed: how many different people have to agree.
+        default: what happens when the time is over.
+        untrusted: whether the agent had read something that nobody vouches for.
+    """
+
+    agent: str
+    turn: int
+    path: str
+    verb: str
+    name: str
+    to: str
+    args: Any
+    before: Any
+    digest: str
+    rules: list[str]
+    reasons: list[str]
+    labels: list[str]
+    untrusted: bool
+    requested_by: str
+    who: list[str]
+    needed: int
+    default: str
+    until: int
 
 
 class DeadLetter(View):

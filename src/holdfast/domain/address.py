@@ -13,6 +13,8 @@ DEFAULT_TENANT = "default"
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}\Z")
 _KEY = re.compile(r"[^/\s\x00-\x1f\x7f]{1,200}\Z")
 GROUP, TOPIC = "group:", "topic:"
+BUILT_IN = "holdfast."
+"""How the names of the system's own agents begin."""
 
 
 def address(text: str) -> Address:
@@ -48,6 +50,11 @@ def key_of(full: str) -> str:
 def tenant_of(full: str) -> str:
     """The tenant in a full address."""
     return full.split("/", 1)[0]
+
+
+def is_builtin(full: str) -> bool:
+    """Whether an agent is part of the system itself: what judges others must not wait for itself."""
+    return f"/{BUILT_IN}" in full  # no key has a slash, and neither has a topic or a group
 
 
 def short(full: str) -> str:

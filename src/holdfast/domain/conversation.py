@@ -49,13 +49,14 @@ class ToolCall(msgspec.Struct, tag="call", omit_defaults=True):
 
 
 class ToolResult(msgspec.Struct, tag="result", omit_defaults=True):
-    """What a tool answered to the call ``id``."""
+    """What a tool answered to the call ``id``. ``labels``: see ``Said``."""
 
     id: str
     content: list[Text | Media]
     name: str = ""
     error: bool = False
     cache: bool = False
+    labels: tuple[str, ...] = ()
 
 
 Part = Text | Thinking | Media | ToolCall | ToolResult
@@ -64,10 +65,12 @@ Role = Literal["system", "user", "assistant"]
 
 class Said(msgspec.Struct):
     """One message of a conversation. ``system`` may stand anywhere; a vendor that takes it only at the top gets it there.
-    Tool results are said by the user."""
+    Tool results are said by the user. ``labels`` are the provenance of what was said, as far as it is known; no vendor sees
+    them."""
 
     role: Role
     parts: list[Part]
+    labels: tuple[str, ...] = ()
 
 
 class ToolSpec(msgspec.Struct, omit_defaults=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from enum import IntEnum
 from typing import Any, Protocol
 
@@ -30,6 +30,7 @@ class Declared(msgspec.Struct, frozen=True):
     Attributes:
         effects: whether it changes anything.
         trusted: whether its output may be believed.
+        about: what it does, in the words of its description.
         roles: what an argument is, by its name: ``destination`` (recipient, account, address, path, command),
             ``content``, ``amount``, ``count``, ``secret``. An argument without a role is content.
     """
@@ -37,6 +38,7 @@ class Declared(msgspec.Struct, frozen=True):
     effects: bool = True
     trusted: bool = False
     roles: Mapping[str, str] = {}
+    about: str = ""
 
     def named(self, role: str) -> tuple[str, ...]:
         """The arguments with this role."""
@@ -57,6 +59,18 @@ class Sources(Protocol):
         """By what a value is vouched for as a whole (``user``, a trusted tool's label, ...); ``""`` if by nothing."""
         ...
 
+    def referred(self, value: Any) -> bool:
+        """Whether it is a field of a record that the principal has named, without having said the field's value."""
+        ...
+
+    def copied(self, value: Any) -> bool:
+        """Whether it was read word for word, so that nothing else that was read can be in it."""
+        ...
+
+    def words(self) -> str:
+        """All that the principal has said, in small letters."""
+        ...
+
 
 class Done(msgspec.Struct, frozen=True, gc=False):
     """An action in an agent's past, as rules and baselines look back on it. ``arguments`` by name; ``labels`` are those of
@@ -75,9 +89,12 @@ class Done(msgspec.Struct, frozen=True, gc=False):
 
 
 class Past(Protocol):
-    """What an agent did lately, oldest first: a reading of its journal, bounded in number and age."""
+    """What an agent did lately, and what it is doing beside this, oldest first: a reading of its journal, bounded in number.
+    Before ``since`` (milliseconds) nothing is known; 0 if it is whole."""
 
-    def __iter__(self) -> Any: ...
+    @property
+    def since(self) -> int: ...
+    def __iter__(self) -> Iterator[Done]: ...
     def __len__(self) -> int: ...
 
 

@@ -10,6 +10,9 @@ AGENT = "agent"
 STEP = "run"
 EVENT = "event"
 PERSON = "person"
+MODEL = "model:"
+UNTRUSTED = "untrusted"
+"""What nobody vouches for: it may carry instructions of strangers."""
 
 NONE: frozenset[str] = frozenset()
 

@@ -1,38 +1,51 @@
-"""``Gate`` is the place where actions are judged. Here the only judge allows everything; policies come on top.
+"""``Gate`` is the place where actions are judged. This one allows everything; ``gatekeeper`` has the one that judges.
 
 A review is synchronous, costs microseconds, and is pure given its inputs: a replay never asks again.
 """
 
 from __future__ import annotations
 
-from typing import Protocol
-
 from ..domain.errors import Rejected
-from ..domain.intent import ALLOW, Decision, Intent
+from ..domain.intent import ALLOW, Decision, Done, Intent
 
 
-class Gate(Protocol):
-    """Judges intents."""
+class Gate:
+    """Judges intents; made to be derived from.
+
+    Attributes:
+        tracks: whether turns have to keep what they read, value by value, for ``Intent.sources``.
+        stopping: whether anything is held at present, so that ``held`` is worth asking.
+    """
+
+    tracks: bool = False
+    stopping: bool = False
 
     def review(self, intent: Intent) -> Decision:
         """The decision on one intent. Must not block, wait or raise."""
-        ...
-
-
-class AllowAll:
-    """Allows every intent."""
-
-    def review(self, intent: Intent) -> Decision:
-        """Allow."""
         return ALLOW
+
+    def looks_back(self, verb: str, name: str) -> bool:
+        """Whether judging such an action needs ``Intent.past``."""
+        return False
+
+    def held(self, address: str) -> bool:
+        """Whether a kill switch holds this agent: none of its turns may go on."""
+        return False
+
+    def learn(self, agent: str, done: Done) -> None:
+        """An allowed action has happened."""
+
+
+class AllowAll(Gate):
+    """Allows every intent."""
 
 
 def refuse(intent: Intent, decision: Decision) -> Rejected:
     """The error for an intent that was not allowed."""
     why = "; ".join(decision.reasons) or "no reason given"
     return Rejected(
-        "gate.denied",
-        f"The gate denied {intent.verb} {intent.name!r} of {intent.agent or intent.sender or 'a caller'}: {why}.",
+        decision.code,
+        f"The gate denied {intent.verb} {intent.name!r} of {intent.agent or intent.sender or 'a caller'}: {why}",
         verb=intent.verb,
         name=intent.name,
         rules=list(decision.rules),

@@ -42,7 +42,7 @@ class Recorded:
 class Replay:
     """The recorded part of one turn."""
 
-    __slots__ = ("_asked", "_cancels", "_cursor", "_order", "attempt", "begin", "crashes", "parked", "steps")
+    __slots__ = ("_asked", "_cancels", "_cursor", "_order", "attempt", "begin", "crashes", "notes", "parked", "steps")
 
     def __init__(self) -> None:
         self.steps: dict[str, Recorded] = {}
@@ -53,6 +53,8 @@ class Replay:
         self._asked: set[str] = set()
         self.begin: StoredEntry | None = None
         self.attempt = 1
+        self.notes: dict[str, list[StoredEntry]] = {}
+        """What was noted beside steps: questions to people who may let them pass, and their answers."""
         self.crashes = 0
         """How many workers in a row died with this turn before it got any further."""
 
@@ -78,6 +80,8 @@ class Replay:
             elif kind == EntryKind.CANCEL:
                 self._cancels[len(self._order)] = (tuple(entry.name.split(" ")) if entry.name else (), entry.detail)
                 self._order.append("")
+            elif kind == EntryKind.NOTE and entry.path:
+                self.notes.setdefault(entry.path, []).append(entry)
             elif kind == EntryKind.RETRY:
                 self._forget_failures()
         return self

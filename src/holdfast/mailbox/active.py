@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from ..domain.entry import Entry, StoredEntry
 from ..domain.message import Message, Outcome
+from ..gate.past import History
 from ..journal.codec import Seal, chain, encode_entry
 from ..ports.store import Commit, EntryRow, Lease, Receipt, StateRead, Wait
 from .committer import Draft
@@ -115,6 +116,7 @@ class Active:
         "mode_news",
         "more",
         "parked",
+        "past",
         "pending",
         "queue",
         "queued",
@@ -160,6 +162,8 @@ class Active:
         self.state: dict[str, StateRead | None] | None = {} if lease.fresh else None
         self.draft: Draft | None = None
         self.inflight: Draft | None = None
+        self.past: History | None = None
+        """What it did lately, once a rule looks back."""
         self.unsettled = 0
         """Turns whose end is written but not durable yet: no effect of a later turn may overtake them."""
 

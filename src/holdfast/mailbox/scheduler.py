@@ -33,6 +33,8 @@ class Scheduler:
         """Start or go on with what this agent may do now, as far as there is room."""
         if active.gone or not active.loaded or active.mode != "active" or self.worker.draining:
             return
+        if self.worker.gate.stopping and self.worker.gate.held(active.address):
+            return
         for number, parked in list(active.parked.items()):
             if parked.wanted:
                 if parked.stub:

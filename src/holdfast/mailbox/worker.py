@@ -21,6 +21,7 @@ from typing import Any, Protocol, TypeVar
 from ..domain.errors import Conflict, HoldfastError, Unavailable
 from ..domain.limits import Limits
 from ..domain.message import Status
+from ..gate import Gate
 from ..journal.codec import Seal
 from ..models.gateway import Gateway
 from ..ports.clock import Clock, Random
@@ -72,6 +73,8 @@ class Worker:
         self.served: frozenset[str] = frozenset()
         self.draining = False
         self.runner: Runner
+        self.gate = Gate()
+        """Judges what turns do; ``flow`` sets it."""
         self.threads = ThreadPoolExecutor(limits.threads, thread_name_prefix="holdfast-step")
         self.on_lost_session: Callable[[], None] = lambda: None
         self.on_drain: Callable[[], None] = lambda: None
@@ -194,6 +197,15 @@ class Worker:
         else:
             for turn in list(active.running):
                 turn.hold()
+
+    def gate_changed(self) -> None:
+        """A kill switch was thrown or released: what it holds leaves memory before its next effect, the rest goes on."""
+        for active in list(self.holdings.actives.values()):
+            if self.gate.stopping and self.gate.held(active.address):
+                for turn in list(active.running):
+                    turn.hold()
+            elif active.mode == "active":
+                self.obey(active, active.mode)
 
     async def insist(self, call: Callable[[], Awaitable[T]]) -> T:
         """Read from the store; while it does not answer, ask again with growing waits."""

@@ -8,15 +8,14 @@ from typing import Any, cast
 import msgspec
 
 from ..domain.conversation import Media, Text, ToolCall, ToolResult
+from ..domain.entry import EntryKind
 from ..domain.errors import HoldfastError, Nondeterminism, StepFailed
+from ..domain.labels import UNTRUSTED
 from ..tools.host import Calling
 from ..tools.tool import Tool, ToolFailed, parts_of
 from ..turn.context import Context
 from ..turn.run import STEP_KEY, Options, run
 from .toolbox import Toolbox
-
-UNTRUSTED = "untrusted"
-"""The label of what a tool brought in that nobody vouches for."""
 
 
 class Final:
@@ -47,8 +46,9 @@ async def _call(ctx: Context, toolbox: Toolbox, call: ToolCall) -> tuple[ToolRes
     ctx.tell({"tool": call.name, "id": call.id, "arguments": call.arguments})
     value: Any = None
     failure = ""
+    tool = toolbox.tool(call.name)
+    labels = labels_of(tool) if tool is not None else ()
     try:
-        tool = toolbox.tool(call.name)
         if tool is not None and tool.takes_context:
             value = await _with_steps(ctx, tool, call)
         else:
@@ -63,31 +63,54 @@ async def _call(ctx: Context, toolbox: Toolbox, call: ToolCall) -> tuple[ToolRes
         failure = error.message
     ctx.tell({"tool": call.name, "id": call.id, "failed" if failure else "done": failure or True})
     if failure:
-        return ToolResult(call.id, [Text(f"Error: {failure}")], call.name, error=True), None
+        return ToolResult(call.id, [Text(f"Error: {failure}")], call.name, error=True, labels=labels), None
     if isinstance(value, Final):
-        return ToolResult(call.id, [Text("Done.")], call.name), value
-    return ToolResult(call.id, _for_the_model(value), call.name), None
+        return ToolResult(call.id, [Text("Done.")], call.name, labels=labels), value
+    return ToolResult(call.id, _for_the_model(value), call.name, labels=labels), None
+
+
+def labels_of(tool: Tool) -> tuple[str, ...]:
+    """The provenance of what a tool brings in."""
+    return (f"tool:{tool.name}",) if tool.trusted else (f"tool:{tool.name}", UNTRUSTED)
 
 
 async def _with_steps(ctx: Context, tool: Tool, call: ToolCall) -> Any:
-    """Run a tool that makes steps of its own. It is code of the definition, which cannot change under the turn; that it was
-    called, and what came of it, is one more step behind its own."""
+    """Run a tool that makes steps of its own. It is code of the definition, which cannot change under the turn; that it is
+    called is a step before its own, and what came of it one behind them."""
     failed: ToolFailed | None = None
     value: Any = None
+    given = await _begin(ctx, tool, _shown(call.arguments))
     try:
-        value = await tool.call(ctx, **tool.read(call.arguments))
+        value = await tool.call(ctx, **tool.read(_text(call, given)))
     except ToolFailed as error:
         failed = error
     if isinstance(value, Final):
         return value
 
-    async def give(given: Any) -> Any:
+    async def give() -> Any:
         if failed is not None:
             raise failed
         return _for_the_journal(value)
 
-    labels = (f"tool:{tool.name}",) if tool.trusted else (f"tool:{tool.name}", UNTRUSTED)
-    return await run(ctx.turn, give, (_shown(call.arguments),), Options(tool.name, labels=labels, verb="tool"))
+    return await run(ctx.turn, give, (), Options(tool.name, labels=labels_of(tool), verb="result"))
+
+
+async def _begin(ctx: Context, tool: Tool, shown: Any) -> Any:
+    """Pass the gate; the arguments to go on with."""
+    turn = ctx.turn
+    path, recorded = await turn.step("tool", tool.name)
+    if recorded is not None and recorded.result is not None:
+        return turn.detail(recorded.result)["args"][0]
+    (given,) = await turn.admit("tool", tool.name, path, (shown,), declared=tool.declared)
+    if turn.item.id == 0:
+        await turn.accept()
+    turn.journal(EntryKind.STEP, path, "tool", tool.name, detail={"args": (given,)})
+    return given
+
+
+def _text(call: ToolCall, given: Any) -> str:
+    """The arguments as JSON: as the model wrote them, unless a rule changed them."""
+    return call.arguments if given == _shown(call.arguments) else msgspec.json.encode(given).decode()
 
 
 async def _as_step(ctx: Context, tool: Tool, call: ToolCall) -> Any:
@@ -100,18 +123,20 @@ async def _as_step(ctx: Context, tool: Tool, call: ToolCall) -> Any:
         return (Calling(ctx.turn.worker.tool_host, lambda what: _tell(ctx, call, what), STEP_KEY.get()),)
 
     def in_thread(given: Any) -> Any:
-        return _for_the_journal(tool.call(*first(), **tool.read(call.arguments)))
+        return _for_the_journal(tool.call(*first(), **tool.read(_text(call, given))))
 
     async def on_loop(given: Any) -> Any:
-        return _for_the_journal(await tool.call(*first(), **tool.read(call.arguments)))
+        return _for_the_journal(await tool.call(*first(), **tool.read(_text(call, given))))
 
     def happened(given: Any) -> Any:
         assert tool.verify is not None
-        return tool.verify(**tool.read(call.arguments))
+        return tool.verify(**tool.read(_text(call, given)))
 
-    labels = (f"tool:{tool.name}",) if tool.trusted else (f"tool:{tool.name}", UNTRUSTED)
+    labels = labels_of(tool)
     verify = happened if tool.verify is not None else None
-    options = Options(tool.name, tool.retry, tool.timeout_seconds, tool.idempotent, verify, None, labels, "tool")
+    options = Options(
+        tool.name, tool.retry, tool.timeout_seconds, tool.idempotent, verify, None, labels, "tool", tool.declared
+    )
     return await run(ctx.turn, in_thread if sync else on_loop, (_shown(call.arguments),), options)
 
 

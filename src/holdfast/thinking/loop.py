@@ -34,7 +34,8 @@ async def converse(ctx: Context, mind: Mind, content: str | list[Text | Media]) 
         await memory.make_room(mind.model, mind.memory_tokens)
     system = await _system(ctx, mind, memory)
     parts: list[Part] = [Text(content)] if isinstance(content, str) else list(content)
-    new = [Said("user", parts)]
+    new = [Said("user", parts, ctx.turn.item.message.labels)]
+    _remind(ctx, memory.said)
     toolbox = Toolbox(ctx, mind)
     corrections = 0
     for _ in range(mind.rounds):
@@ -61,6 +62,18 @@ async def converse(ctx: Context, mind: Mind, content: str | list[Text | Media]) 
         "what it does (holdfast journal).",
         rounds=mind.rounds,
     )
+
+
+def _remind(ctx: Context, said: list[Said]) -> None:
+    """What was said in earlier turns is a source of what is done in this one, each part with its own labels."""
+    sources = ctx.turn.sources
+    if sources is None:
+        return
+    for one in said:
+        for part in one.parts:
+            labels = part.labels if isinstance(part, ToolResult) else one.labels
+            if labels:
+                sources.add(part.content if isinstance(part, ToolResult) else part, labels)
 
 
 async def _done(mind: Mind, memory: Memory, new: list[Said], value: Any) -> Any:
@@ -91,7 +104,7 @@ def _with_breakpoint(said: list[Said]) -> list[Said]:
     if not isinstance(part, (Text, ToolResult)):
         return said
     marked = msgspec.structs.replace(part, cache=True)
-    return [*said[:-1], Said(last.role, [*last.parts[:-1], marked])]
+    return [*said[:-1], Said(last.role, [*last.parts[:-1], marked], last.labels)]
 
 
 async def _system(ctx: Context, mind: Mind, memory: Memory) -> list[Said]:

@@ -119,7 +119,7 @@ def shortened(said: list[Said], tokens: int) -> list[Said]:
                 part = msgspec.structs.replace(part, content=[Text(f"[left out: a result of {size:,} characters]")])
                 over -= size // 4
             parts.append(part)
-        made[place] = Said(message.role, parts)
+        made[place] = Said(message.role, parts, message.labels)
     return made
 
 

@@ -8,7 +8,7 @@ from ..domain import labels as provenance
 from ..domain.entry import EntryKind
 from ..domain.errors import Rejected, TurnFailed
 from ..domain.message import Cause, Kind, Message
-from ..journal.codec import Shape, encode_message, error_of
+from ..journal.codec import Raw, Shape, encode_message, error_of
 from ..ports.store import Send
 from .definition import Target
 from .turn import Turn
@@ -37,13 +37,14 @@ async def call(
                 "Use ctx.send, or call the function directly.",
                 address=target.address,
             )
-        turn.review("call", target.handler, path, to=target.address, args=args)
+        await turn.admit("call", target.handler, path, args, to=target.address, recorded_as=name)
         if turn.item.id == 0:
             await turn.accept()
         due = turn.clock.now_ms() + timeout_ms if timeout_ms else 0
-        turn.journal(EntryKind.INTENT, path, "call", name, detail={"to": target.address, "due": due})
+        payload = target.pack(args, kwargs, turn.limits.payload_bytes)
+        turn.journal(EntryKind.INTENT, path, "call", name, detail={"to": target.address, "due": due, "args": Raw(payload)})
         cause = Cause(turn.active.address, turn.number, path)
-        message = _message(turn, target.address, target.handler, target.pack(args, kwargs, turn.limits.payload_bytes), path)
+        message = _message(turn, target.address, target.handler, payload, path)
         message.reply = cause
         message.priority = priority
         post(turn, message)
@@ -67,18 +68,24 @@ async def send(
     due: int = 0,
     priority: int = 0,
     args: Any = None,
+    number: int = 0,
 ) -> None:
-    """One way: done when this turn's commit is, delivered in the same instant."""
+    """One way: done when this turn's commit is, delivered in the same instant. ``number`` is the receiver's turn, for an
+    answer."""
     shown = f"{_kind_of(to)}.{name}" if name else to
     path, recorded = await turn.step(verb, shown)
     if recorded is not None:
         return
-    turn.review(verb, name, path, to=to, args=args)
+    await turn.admit(verb, name, path, args, to=to, recorded_as=shown)
     if turn.item.id == 0:
         await turn.accept()
-    turn.journal(EntryKind.STEP, path, verb, shown, detail={"to": to, "due": due} if due else {"to": to})
+    detail: dict[str, Any] = {"to": to, "args": Raw(payload)}
+    if due:
+        detail["due"] = due
+    turn.journal(EntryKind.STEP, path, verb, shown, detail=detail)
     message = _message(turn, to, name, payload, path)
     message.kind = kind
+    message.turn = number
     message.due = due
     message.priority = priority
     post(turn, message)

@@ -21,7 +21,7 @@ async def subscribe(turn: Turn, place: str, handler: str, on: bool) -> None:
     path, recorded = await turn.step(verb, name)
     if recorded is not None:
         return
-    turn.review(verb, name, path, args=handler)
+    await turn.admit(verb, name, path, handler)
     if turn.item.id == 0:
         await turn.accept()
     if handler:
@@ -36,7 +36,7 @@ async def retire(turn: Turn) -> None:
     turn.retiring = True
     if recorded is not None:
         return
-    turn.review("retire", "", path)
+    await turn.admit("retire", "", path)
     if turn.item.id == 0:
         await turn.accept()
     turn.journal(EntryKind.STEP, path, "retire", "")

@@ -67,7 +67,7 @@ async def ask_model(turn: Turn, job: Job, *, outside: bool = False, whole: bool 
     path, recorded = await turn.step("model", route)
     if recorded is not None and recorded.result is not None:
         return _recorded(recorded.result, route)
-    turn.review("model", route, path, args=job.described)
+    await turn.admit("model", route, path, job.described)
     if not outside:
         if turn.item.id == 0:
             await turn.accept()
@@ -134,8 +134,8 @@ async def _paid(
 def _keep(turn: Turn, path: str, job: Job, reply: Reply, reservation: Reservation | None) -> None:
     """The answer, its facts, its ledger row and its charges, in one commit."""
     facts, route = reply.facts, job.route
-    labels = (f"model:{facts.vendor}/{facts.model}",)
-    turn.labels = provenance.join(turn.labels, labels)
+    turn.labels = provenance.join(turn.labels, (f"model:{facts.vendor}/{facts.model}",))
+    labels = tuple(sorted(turn.labels))  # what a model says is made of all that it has read
     detail = {"facts": facts, "asked": job.described, "dialect": reply.dialect}
     value, failure = b"", None
     try:

@@ -30,7 +30,7 @@ def _wanted(turn: Turn, job: Job) -> tuple[tuple[str, ...], str, Amounts]:
     address = turn.active.address
     nanos, tokens = worker.models.dearest(job)
     name = f"{address} {turn.number or message.trace or turn.item.id}"
-    return scopes_of(address, message.chain, tags_of(turn)), name, Amounts(nanos, tokens, 1)
+    return scopes_of(address, message.chain, turn.tags), name, Amounts(nanos, tokens, 1)
 
 
 def enter(turn: Turn, path: str, facts: Facts, reservation: Reservation | None) -> None:
@@ -45,7 +45,7 @@ def enter(turn: Turn, path: str, facts: Facts, reservation: Reservation | None) 
             path=path,
             trace=turn.item.message.trace,
             chain=turn.item.message.chain,
-            labels=tags_of(turn),
+            labels=turn.tags,
             route=facts.route,
             target=facts.target,
             vendor=facts.vendor,
@@ -66,12 +66,6 @@ def enter(turn: Turn, path: str, facts: Facts, reservation: Reservation | None) 
     if reservation is not None:
         spent = Amounts() if facts.cached else Amounts(facts.nanos, usage.input + usage.output, 1)
         commit.charges.extend(turn.worker.budgets.settle(reservation, spent))
-
-
-def tags_of(turn: Turn) -> dict[str, str]:
-    """What the costs of a turn are told apart by: its definition's labels, and those its message came with."""
-    own, given = turn.definition.labels, turn.item.message.tags
-    return {**own, **given} if own and given else given or own
 
 
 async def pause(turn: Turn, spent: LimitExceeded) -> None:

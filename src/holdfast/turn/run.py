@@ -12,6 +12,7 @@ from typing import Any
 from ..domain import labels as provenance
 from ..domain.entry import EntryKind, StoredEntry
 from ..domain.errors import HoldfastError, StepFailed, StepTimeout
+from ..domain.intent import UNDECLARED, Declared
 from ..domain.message import Failure
 from ..domain.retry import ONCE, Retry
 from ..journal.codec import ANY, Raw, Shape, encode, error_of, failure_of, same_again
@@ -38,7 +39,7 @@ NOT_DONE = NotDone()
 class Options:
     """How a step is run; see ``Context.run``."""
 
-    __slots__ = ("idempotent", "labels", "name", "retry", "returns", "timeout_seconds", "verb", "verify")
+    __slots__ = ("declared", "idempotent", "labels", "name", "retry", "returns", "timeout_seconds", "verb", "verify")
 
     def __init__(
         self,
@@ -50,6 +51,7 @@ class Options:
         returns: Any = None,
         labels: tuple[str, ...] = (),
         verb: str = "run",
+        declared: Declared = UNDECLARED,
     ) -> None:
         self.name = name
         self.retry = retry
@@ -59,6 +61,7 @@ class Options:
         self.returns = returns
         self.labels = labels
         self.verb = verb
+        self.declared = declared
 
 
 DEFAULT = Options()
@@ -76,7 +79,7 @@ async def run(turn: Turn, fn: Callable[..., Any], args: tuple[Any, ...], options
         attempt, settled, value = await _again(turn, path, name, recorded, fn, args, options, shape)
         if settled:
             return value
-    turn.review(options.verb, name, path, args=args, idempotent=options.idempotent)
+    args = await turn.admit(options.verb, name, path, args, idempotent=options.idempotent, declared=options.declared)
     if turn.item.id == 0:
         await turn.accept()
     elif turn.active.unsettled:
@@ -119,9 +122,12 @@ async def _attempts(
                 if retry.wants(error, attempt):
                     seconds = retry.wait_seconds(attempt, turn.worker.random.uniform())
                     await _pause(turn, path, (options.verb, name), attempt, seconds, error, args)
+                    if turn.gate.stopping and turn.gate.held(turn.active.address):
+                        turn.hold()
+                        turn.give_up()
                     attempt += 1
                     continue
-                await _fail(turn, path, (options.verb, name), args, error, attempt, started)
+                await _fail(turn, path, (options.verb, name), args, error, attempt, started, options.labels)
     finally:
         STEP_KEY.reset(token)
     took = int((turn.clock.monotonic() - started) * 1000)
@@ -164,11 +170,19 @@ async def _called(turn: Turn, fn: Callable[..., Any], args: tuple[Any, ...], tim
 
 
 async def _fail(
-    turn: Turn, path: str, what: tuple[str, str], args: tuple[Any, ...], error: Exception, attempt: int, started: float
+    turn: Turn,
+    path: str,
+    what: tuple[str, str],
+    args: tuple[Any, ...],
+    error: Exception,
+    attempt: int,
+    started: float,
+    labels: tuple[str, ...],
 ) -> None:
     failure = failure_of(error)
     took = int((turn.clock.monotonic() - started) * 1000)
-    turn.journal(EntryKind.STEP, path, *what, None, failure, (), args or None, took, attempt)
+    turn.labels = provenance.join(turn.labels, labels)  # the words of an error are data of where it came from
+    turn.journal(EntryKind.STEP, path, *what, None, failure, labels, args or None, took, attempt)
     await turn.active.flush()
     raise _error(failure, what[1], attempt) from error
 

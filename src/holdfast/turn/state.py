@@ -32,6 +32,8 @@ async def read(turn: Turn, key: str, shape: Shape, default: Any) -> Any:
     if value is None:
         return default
     turn.labels = provenance.join(turn.labels, labels)
+    if turn.sources is not None:
+        turn.sources.add(value, labels)
     return shape.decode(value, f"state {key!r}")
 
 
@@ -96,7 +98,7 @@ async def write(turn: Turn, key: str, value: Any, *, delete: bool = False) -> No
     turn.written[key] = NIL_MARK if body is None else body
     if recorded is not None:
         return
-    turn.review(verb, key, path, args=value)
+    await turn.admit(verb, key, path, value)
     await row_of(turn, key)
     if turn.item.id:
         _put(turn, path, verb, key, body)

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
-from typing import Any
 
 from ..domain import labels as provenance
 from ..domain.errors import LimitExceeded, Rejected
-from ..domain.intent import Decision, Intent, Verdict
-from ..gate import refuse
-from ..journal.codec import decode_any
+from ..journal.codec import decode_any, error_of
 from ..journal.replay import Recorded
 from .branches import BRANCHES
 from .writing import Suspended, Writing
@@ -68,6 +65,9 @@ class Stepping(Writing):
             await self.worker.new_future()
         if recorded is not None and recorded.result is not None:
             await self.in_order(recorded)
+            failure = recorded.result.failure
+            if failure is not None and failure.kind == "Rejected" and failure.code.startswith("gate."):
+                raise error_of(failure)  # it was refused, whatever the verb
             return path, recorded
         if not self.live:
             held = self._held[path] = self.worker.new_future()
@@ -89,27 +89,6 @@ class Stepping(Writing):
             self.suspend()
         raise Suspended
 
-    def review(
-        self, verb: str, name: str, path: str, *, to: str = "", args: Any = None, idempotent: bool = True
-    ) -> Decision:
-        """Pass the gate; raises ``Rejected(gate.denied)``."""
-        intent = Intent(
-            self.active.address,
-            self.number,
-            path,
-            verb,
-            name,
-            to,
-            args,
-            self.labels,
-            idempotent,
-            self.item.message.sender,
-        )
-        decision = self.gate.review(intent)
-        if decision.verdict is not Verdict.ALLOW:
-            raise refuse(intent, decision)
-        return decision
-
     async def in_order(self, recorded: Recorded) -> None:
         """Wait until the journal's order reaches this recorded result."""
         replay = self.replay
@@ -120,6 +99,8 @@ class Stepping(Writing):
             await parked
         self._moves += 1
         self.labels = provenance.join(self.labels, recorded.result.labels)
+        if self.sources is not None:
+            self.sources.add(recorded.result.value, recorded.result.labels)
         if recorded.path in self._cancelled_here():
             await self.worker.new_future()  # the first run was cancelled before this result reached the handler
         if replay.parked:

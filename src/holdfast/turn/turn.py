@@ -15,11 +15,11 @@ from ..domain.message import Status
 from ..mailbox.active import Parked
 from ..mailbox.outcomes import refuse_waiter
 from ..ports.store import Wait
-from .waiting import Waiting
+from .admitting import Admitting
 from .writing import Pending, Suspended
 
 
-class Turn(Waiting):
+class Turn(Admitting):
     """See the module."""
 
     __slots__ = ()

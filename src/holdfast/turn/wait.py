@@ -17,7 +17,7 @@ async def sleep(turn: Turn, ms: int) -> None:
     """Wait until ``ms`` milliseconds after now; the moment is fixed in the journal."""
     path, recorded = await turn.step("sleep", "")
     if recorded is None:
-        turn.review("sleep", "", path, args=ms)
+        await turn.admit("sleep", "", path, ms)
         due = turn.clock.now_ms() + max(ms, 1)
         await _begin(turn, path, "sleep", "", {"due": due})
     elif recorded.result is not None:
@@ -31,7 +31,7 @@ async def wait(turn: Turn, name: str, shape: Shape, timeout_ms: int = 0) -> Any:
     """Wait for an event of this name; events that came before anybody waited are kept and taken first."""
     path, recorded = await turn.step("wait", name)
     if recorded is None:
-        turn.review("wait", name, path)
+        await turn.admit("wait", name, path)
         due = turn.clock.now_ms() + timeout_ms if timeout_ms else 0
         await _begin(turn, path, "wait", name, {"due": due})
     elif recorded.result is not None:
@@ -53,7 +53,7 @@ async def ask(
     """Ask a person. ``default`` (if not ``...``) is the answer when the time is over; otherwise ``StepTimeout``."""
     path, recorded = await turn.step("ask", "")
     if recorded is None:
-        turn.review("ask", question, path, to=to)
+        await turn.admit("ask", question, path, to=to, recorded_as="")
         due = turn.clock.now_ms() + timeout_ms if timeout_ms else 0
         detail = {"due": due, "question": question, "choices": list(choices), "to": to}
         await _begin(turn, path, "ask", "", detail)

@@ -14,6 +14,9 @@ from ..ports.store import Wait
 from .stepping import Stepping
 from .writing import Pending
 
+APPROVAL = "approval"
+"""The name of the wait for people who may let a step pass."""
+
 
 class Waiting(Stepping):
     """A turn that can wait."""
@@ -30,11 +33,13 @@ class Waiting(Stepping):
         row: bool = True,
         detail: bytes = b"",
         silent: bool = False,
+        note: str = "",
     ) -> Outcome:
         """Wait for a completion of this step. ``row`` says that the wait is a row in the store at once rather than when the
-        turn leaves memory; ``silent`` that its completion is not the step's result and is not journaled."""
+        turn leaves memory; ``silent`` that its completion is not the step's result and is not journaled; ``note`` that it
+        is noted beside the step of this name."""
         done: asyncio.Future[Completion] = self.worker.new_future()
-        pending = self.pending[path] = Pending(path, verb, name, due, self._has_row(path, due), silent, done)
+        pending = self.pending[path] = Pending(path, verb, name, due, self._has_row(path, due), silent, done, note)
         if row and not pending.row:
             self._write_wait(pending, detail)
             if not self.branched and not self.busy:
@@ -118,7 +123,7 @@ class Waiting(Stepping):
         """A waiting step got its outcome: journal it, wake the branch. False if nobody waits there (any more)."""
         pending = self.pending.get(path)
         if pending is None:
-            if self.replay is not None and path in self.replay.steps and self.replay.steps[path].result is None:
+            if self._may_ask(path):
                 self._early[path] = completion
                 return True
             return False
@@ -128,7 +133,9 @@ class Waiting(Stepping):
         self._landing.add(path)
         self.worker.scheduler.woken(self.whole)
         outcome = completion.outcome
-        if not pending.silent:
+        if pending.note:
+            self.journal(EntryKind.NOTE, path, APPROVAL, pending.note, outcome.value, outcome.failure, outcome.labels)
+        elif not pending.silent:
             detail = {"by": completion.sender} if completion.sender else None
             self.journal(
                 EntryKind.RESULT,
@@ -147,6 +154,13 @@ class Waiting(Stepping):
             self.active.consume(completion.consumed)
         pending.done.set_result(completion)
         return True
+
+    def _may_ask(self, path: str) -> bool:
+        """Whether the handler has yet to come to a step that waits, in its replay."""
+        if self.replay is None:
+            return False
+        step = self.replay.steps.get(path)
+        return step.result is None if step is not None else path in self.rows
 
     def offer_event(self, name: str, completion: Completion) -> bool:
         """Give an event to the branch that has waited for it longest."""

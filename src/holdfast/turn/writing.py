@@ -11,10 +11,13 @@ from collections.abc import Callable
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, cast
 
+from ..domain.address import is_builtin
 from ..domain.entry import Begin, Entry, EntryKind, StoredEntry
 from ..domain.errors import HoldfastError
 from ..domain.message import Failure, Status
 from ..gate import Gate
+from ..gate.past import VERBS
+from ..gate.provenance import Heard
 from ..journal.codec import decode_any, encode_message
 from ..journal.replay import Replay
 from ..mailbox.active import Active, Completion, Item, Running
@@ -33,10 +36,18 @@ class Suspended(BaseException):
 class Pending:
     """A durable wait in memory."""
 
-    __slots__ = ("done", "due", "name", "path", "row", "silent", "verb")
+    __slots__ = ("done", "due", "name", "note", "path", "row", "silent", "verb")
 
     def __init__(
-        self, path: str, verb: str, name: str, due: int, row: bool, silent: bool, done: asyncio.Future[Completion]
+        self,
+        path: str,
+        verb: str,
+        name: str,
+        due: int,
+        row: bool,
+        silent: bool,
+        done: asyncio.Future[Completion],
+        note: str = "",
     ) -> None:
         self.path = path
         self.verb = verb
@@ -44,6 +55,7 @@ class Pending:
         self.due = due
         self.row = row
         self.silent = silent
+        self.note = note
         self.done = done
 
 
@@ -63,13 +75,16 @@ class Writing:
         "_skip",
         "_waits_before",
         "active",
+        "asked",
         "begun",
         "branched",
+        "builtin",
         "busy",
         "cancel_reason",
         "clock",
         "dead",
         "deadline",
+        "decided",
         "deferred",
         "definition",
         "effects",
@@ -89,6 +104,7 @@ class Writing:
         "root",
         "rows",
         "size",
+        "sources",
         "spec",
         "started",
         "steps",
@@ -155,6 +171,20 @@ class Writing:
         """Steps whose result is journaled, but has not reached the handler yet."""
         self._orders: list[int] = []
         self._waits_before: list[Wait] = []
+        self.builtin = is_builtin(active.address)
+        self.decided: dict[str, Any] = {}
+        """The gate's answers that are more than a plain yes, until the entries of their steps."""
+        self.asked: dict[str, Any] = {}
+        """What people are asked to approve, by path."""
+        self.sources = Heard() if gate.tracks and not self.builtin else None
+        if self.sources is not None:
+            self.sources.add(item.message.payload, item.message.labels)
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """What the work is told apart by: the definition's labels, and those its message came with."""
+        own, given = self.definition.labels, self.item.message.tags
+        return {**own, **given} if own and given else given or own
 
     @property
     def attempt(self) -> int:
@@ -179,6 +209,10 @@ class Writing:
         if not self.begun:
             begin = self._begin()
         entry = Entry(kind, path, verb, name, self.clock.now_ms(), value, failure, labels, detail, took, attempts, begin)
+        if self.decided:
+            entry.decision = self.decided.pop(path, None)
+        if kind != EntryKind.INTENT and (self.sources is not None or self.active.past is not None):
+            self._heard(entry)
         self.size += self.active.append(self.number, entry)
         self.suspected = False
         if self.on_progress is not None:
@@ -188,6 +222,16 @@ class Writing:
             self.number = self.active.seq
             if verb != "end" and self.item.id:
                 self.mark(Status.RUNNING)
+
+    def _heard(self, entry: Entry) -> None:
+        """A result is there: it is a source of what comes after it, and part of the agent's past."""
+        if self.sources is not None and entry.value is not None and entry.labels:
+            self.sources.add(entry.value, entry.labels)
+        past = self.active.past
+        if past is not None and entry.verb in VERBS:
+            done = past.finish(self.number, entry.path, entry.labels, entry.failure is not None)
+            if done is not None:
+                self.gate.learn(self.active.address, done)
 
     def _begin(self) -> Begin:
         self.begun = True
@@ -300,6 +344,10 @@ class Writing:
         raise NotImplementedError
 
     def stop(self) -> None:
+        """See ``Turn``."""
+        raise NotImplementedError
+
+    def hold(self) -> None:
         """See ``Turn``."""
         raise NotImplementedError
 

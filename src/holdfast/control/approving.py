@@ -1,0 +1,50 @@
+"""Operations around approvals: what waits to be let through, and saying yes, no, or who else should."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..domain.address import address as parse_address
+from ..ports.store import Store
+from ..turn.admitting import approval_of
+from . import reading
+from .approvals import Word
+from .views import Done, Question
+
+
+class ApprovalOperations:
+    """Part of ``Operations``."""
+
+    store: Store
+    worker: Any
+
+    async def approvals(self, limit: int = 100) -> list[Question]:
+        """List the actions that wait for people to let them through, with their exact arguments."""
+        rows = await self.store.waits(verb="ask", limit=limit)
+        return [q for q in (reading.question(w, self.worker) for w in rows) if q.approval is not None]
+
+    async def approve(
+        self, question: str, verdict: str = "approve", why: str = "", by: str = "person", to: list[str] | None = None
+    ) -> Done:
+        """Let an action through (``approve``), refuse it (``deny``), or hand the question on (``delegate``) ``to`` others.
+
+        What is approved is exactly what was shown: if the arguments change, it asks again.
+        """
+        return await self._approve(await self._question(question), Word(verdict, by, ["*"], why, to or []))
+
+    async def _approve(self, question: Question, word: Word) -> Done:
+        asked = question.approval
+        assert asked is not None
+        place = approval_of(parse_address(asked.agent), asked.turn, asked.path, asked.digest)
+        await self._ask(place, "answer", [word], "")
+        said = {"approve": "approved", "deny": "denied"}.get(word.verdict, f"handed on to {', '.join(word.to)}")
+        return Done(note=f"{said} {question.id}")
+
+    async def _question(self, question: str) -> Question:
+        raise NotImplementedError
+
+    async def _ask(self, to: str, handler: str, args: list[Any], key: str) -> Any:
+        raise NotImplementedError
+
+
+__all__ = ["ApprovalOperations"]

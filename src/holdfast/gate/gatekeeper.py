@@ -1,0 +1,133 @@
+"""``Gatekeeper``: the gate with judges in it, cheapest and strongest first.
+
+    breakers      what is switched off, for everybody or for one           -> deny, hold
+    rules         policies that people wrote                                -> any
+    destinations  where something goes, and whether anybody vouches for it  -> ask
+    behaviour     what is unusual for this agent                            -> ask, or trips a breaker
+    grants        similar actions that people let through beforehand        -> lift an ask
+
+Each is optional and replaced as a whole when its resources change; of several answers the strongest counts, and all reasons
+are kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+import msgspec
+
+from ..domain.intent import ALLOW, Decision, Done, Intent, Verdict
+from . import destinations
+from .grants import Grants
+from .review import Gate
+
+
+class Rules(Protocol):
+    """Policies; ``gate.rules`` has them."""
+
+    def decide(self, intent: Intent) -> Decision: ...
+    def needs_past(self, verb: str, name: str) -> bool: ...
+
+
+class Switches(Protocol):
+    """Breakers and kill switches; ``gate.breakers`` has them."""
+
+    @property
+    def stopping(self) -> bool: ...
+    def judge(self, intent: Intent) -> Decision | None: ...
+    def held(self, address: str) -> bool: ...
+
+
+class Habits(Protocol):
+    """Baselines of behaviour; ``gate.behaviour`` has them."""
+
+    def review(self, intent: Intent) -> Decision | None: ...
+    def learn(self, agent: str, done: Done) -> None: ...
+
+
+Plugin = Callable[[Intent], Decision | None]
+
+
+class Gatekeeper(Gate):
+    """See the module."""
+
+    tracks = True
+
+    def __init__(
+        self,
+        *,
+        rules: Rules | None = None,
+        switches: Switches | None = None,
+        habits: Habits | None = None,
+        plugins: tuple[Plugin, ...] = (),
+        grants: Grants | None = None,
+    ) -> None:
+        self.rules = rules
+        self.switches = switches
+        self.habits = habits
+        self.plugins = plugins
+        self.grants = grants or Grants()
+
+    @property
+    def stopping(self) -> bool:  # type: ignore[override]
+        """See ``Gate``."""
+        return self.switches is not None and self.switches.stopping
+
+    def held(self, address: str) -> bool:
+        """See ``Gate``."""
+        return self.switches is not None and self.switches.held(address)
+
+    def looks_back(self, verb: str, name: str) -> bool:
+        """See ``Gate``."""
+        return self.habits is not None or (self.rules is not None and self.rules.needs_past(verb, name))
+
+    def review(self, intent: Intent) -> Decision:
+        """See ``Gate``."""
+        try:
+            return self._review(intent)
+        except Exception as error:  # a judge that fails lets nothing pass
+            return Decision(
+                Verdict.DENY, (f"the gate failed: {type(error).__name__}: {error}",), ("gate",), code="gate.error"
+            )
+
+    def _review(self, intent: Intent) -> Decision:
+        switches = self.switches
+        if switches is not None and (found := switches.judge(intent)) is not None:
+            return found
+        decision = self.rules.decide(intent) if self.rules is not None else ALLOW
+        if decision.verdict >= Verdict.DENY:
+            return decision
+        for plugin in self.plugins:
+            decision = stronger(decision, plugin(intent))
+        if intent.declared.roles:
+            decision = stronger(decision, destinations.judge(intent))
+        if self.habits is not None:
+            decision = stronger(decision, self.habits.review(intent))
+        return self.grants.lift(intent, decision) if decision.verdict == Verdict.ASK else decision
+
+    def learn(self, agent: str, done: Done) -> None:
+        """See ``Gate``."""
+        if self.habits is not None:
+            self.habits.learn(agent, done)
+
+
+def stronger(one: Decision, other: Decision | None) -> Decision:
+    """Both answers as one: the stronger verdict, all reasons, what both want counted and told."""
+    if other is None or other is ALLOW:
+        return one
+    if one is ALLOW:
+        return other
+    first, second = (one, other) if one.verdict >= other.verdict else (other, one)
+    return msgspec.structs.replace(
+        first,
+        reasons=(*first.reasons, *second.reasons),
+        rules=(*first.rules, *second.rules),
+        args=first.args if first.args is not None else second.args,
+        approval=first.approval or second.approval,
+        counts=(*first.counts, *second.counts),
+        notify=(*first.notify, *second.notify),
+    )
+
+
+__all__ = ["Gatekeeper", "Habits", "Plugin", "Rules", "Switches", "stronger"]

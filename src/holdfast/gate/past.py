@@ -1,0 +1,102 @@
+"""What an agent did lately, for rules and baselines that look back: a reading of its journal, kept while it is in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import msgspec
+
+from ..domain.entry import EntryKind, StoredEntry
+from ..domain.intent import Done
+from ..journal.codec import decode_any
+
+VERBS = frozenset(("run", "tool", "model", "call", "send", "publish"))
+"""What counts as an action. The rest is waiting, and the agent's own state."""
+MOST = 2_000
+_BEGINS = (EntryKind.STEP, EntryKind.INTENT)
+
+
+class History:
+    """``Past``, with what is under way in it: two actions side by side must see each other."""
+
+    __slots__ = ("_done", "since")
+
+    def __init__(self, since: int = 0) -> None:
+        self._done: dict[tuple[int, str], Done] = {}
+        self.since = since
+
+    @classmethod
+    def read(cls, entries: Iterable[tuple[int, StoredEntry]], *, whole: bool) -> History:
+        """From journal entries with their turns, oldest first."""
+        self = cls()
+        for turn, entry in entries:
+            if not self.since and not whole:
+                self.since = entry.at
+            if entry.verb not in VERBS:
+                continue
+            if entry.kind in _BEGINS:
+                self.begin(turn, entry.path, done_of(turn, entry))
+            if entry.kind in (EntryKind.STEP, EntryKind.RESULT):
+                self.finish(turn, entry.path, entry.labels, entry.failure is not None)
+        return self
+
+    def begin(self, turn: int, path: str, done: Done) -> None:
+        """An action was let through."""
+        self._done[turn, path] = done
+        if len(self._done) > MOST:
+            oldest = next(iter(self._done))
+            self.since = max(self.since, self._done.pop(oldest).at + 1)
+
+    def finish(self, turn: int, path: str, labels: Iterable[str], failed: bool) -> Done | None:
+        """It is over; what it brought in carries these labels."""
+        done = self._done.get((turn, path))
+        if done is not None:
+            done = self._done[turn, path] = msgspec.structs.replace(done, labels=frozenset(labels), failed=failed)
+        return done
+
+    def forget(self, turn: int, path: str) -> None:
+        """It is about to be judged (again), or did not happen after all."""
+        self._done.pop((turn, path), None)
+
+    def __iter__(self) -> Iterator[Done]:
+        return iter(self._done.values())
+
+    def __len__(self) -> int:
+        return len(self._done)
+
+
+def done_of(turn: int, entry: StoredEntry) -> Done:
+    """An action as its entry tells it."""
+    detail: Any = decode_any(entry.detail)
+    to, given = "", detail
+    if isinstance(detail, dict):
+        to = str(detail.get("to", ""))  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
+        given = detail.get("args", detail)  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
+    name = entry.name.rpartition(".")[2] if entry.verb in ("call", "send") else entry.name
+    return Done(
+        entry.at,
+        turn,
+        "",
+        entry.verb,
+        name,
+        to,
+        by_name(entry.verb, given),
+        frozenset(entry.labels),
+        entry.failure is not None,
+    )
+
+
+def by_name(verb: str, given: Any) -> dict[str, Any]:
+    """Arguments by name, positional ones by their place."""
+    if isinstance(given, dict):
+        return {str(k): v for k, v in given.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+    if isinstance(given, (list, tuple)):
+        values: list[Any] = list(given)  # pyright: ignore[reportUnknownArgumentType]
+        if verb == "tool" and len(values) == 1 and isinstance(values[0], dict):
+            return {str(k): v for k, v in values[0].items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+        if verb in ("call", "send") and len(values) == 2 and isinstance(values[0], list) and isinstance(values[1], dict):
+            places: dict[str, Any] = {str(i): v for i, v in enumerate(values[0])}  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+            return places | {str(k): v for k, v in values[1].items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+        return {str(i): v for i, v in enumerate(values)}
+    return {} if given is None else {"0": given}

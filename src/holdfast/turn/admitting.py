@@ -1,0 +1,292 @@
+"""Passing the gate: every step of a turn comes through ``admit`` before it happens.
+
+What is allowed goes on at once. What is refused is journaled as the step's failure, so that a replay is refused alike. What
+a person must approve waits as a row; the approval names the digest of the exact arguments, and no others run under it. What
+a kill switch holds leaves memory before its effect.
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import Any
+
+import msgspec
+
+from ..domain.address import tenant_of
+from ..domain.entry import EntryKind
+from ..domain.intent import ALLOW, UNDECLARED, Approval, Decision, Declared, Done, Intent, Verdict
+from ..domain.message import Kind, Message
+from ..gate import refuse
+from ..gate.past import VERBS, History
+from ..journal.codec import ANY, Raw, decode_entry, encode, encode_message, failure_of
+from ..ports.resources import Tally
+from ..ports.store import Send
+from .waiting import APPROVAL, Waiting
+
+APPROVALS = "holdfast.approval"
+"""The agent that sees one approval through: who may answer, how many, by when."""
+OPEN = "open"
+_LOOK_BACK = 5_000
+
+
+class Asked(msgspec.Struct):
+    """What a turn asks approval for, as the agent of the approval and people see it."""
+
+    agent: str
+    turn: int
+    path: str
+    verb: str
+    name: str
+    to: str
+    args: Any
+    before: Any
+    """The arguments as they were, where a rule changed them."""
+    digest: str
+    question: str
+    rules: list[str]
+    reasons: list[str]
+    labels: list[str]
+    sender: str
+    chain: list[str]
+    approval: Approval
+    at: int
+
+
+class Admitting(Waiting):
+    """A turn whose steps pass the gate."""
+
+    __slots__ = ()
+
+    async def admit(
+        self,
+        verb: str,
+        name: str,
+        path: str,
+        args: Any = None,
+        *,
+        to: str = "",
+        idempotent: bool = True,
+        declared: Declared = UNDECLARED,
+        recorded_as: str | None = None,
+    ) -> Any:
+        """Let a step pass. Returns the arguments to go on with: those given, unless a rule changed them.
+
+        Raises:
+            Rejected: ``gate.denied``, ``gate.not_approved`` or the code that a rule names; it is in the journal then.
+        """
+        if self.builtin:
+            return args
+        gate, active, message = self.gate, self.active, self.item.message
+        past = None
+        if verb in VERBS and gate.looks_back(verb, name):
+            past = active.past or await self._remember()
+            past.forget(self.number, path)
+        intent = Intent(
+            active.address,
+            self.number,
+            path,
+            verb,
+            name,
+            to,
+            args,
+            self.labels,
+            idempotent,
+            message.sender,
+            declared,
+            message.chain,
+            self.tags,
+            message.trace,
+            self.clock.now_ms(),
+            self.sources,
+            past,
+        )
+        decision = gate.review(intent)
+        if decision is not ALLOW:
+            args = await self._obey(intent, decision, name if recorded_as is None else recorded_as)
+        if past is not None:
+            effects = declared.effects
+            done = Done(
+                intent.at, self.number, message.trace, verb, name, to, intent.arguments, frozenset(), effects=effects
+            )
+            past.begin(self.number, path, done)
+        return args
+
+    async def _obey(self, intent: Intent, decision: Decision, name: str) -> Any:
+        if decision.verdict == Verdict.HOLD:
+            self.hold()
+            self.give_up()
+        if self.item.id == 0:
+            await self.accept()
+        if decision.counts and decision.verdict < Verdict.DENY:
+            decision = await self._count(intent, decision)
+        if decision.verdict == Verdict.DENY:
+            await self._refuse(intent, decision, name)
+        args = decision.args if decision.args is not None else intent.args
+        by: list[str] = []
+        if decision.verdict == Verdict.ASK:
+            by = await self._approved(intent, decision, args, name)
+        if decision.rules:
+            self.decided[intent.path] = told(decision, by)
+        return args
+
+    async def _refuse(self, intent: Intent, decision: Decision, name: str) -> None:
+        error = refuse(intent, decision)
+        self.decided[intent.path] = told(decision, [])
+        detail = {"args": intent.args, "to": intent.to} if intent.to else {"args": intent.args}
+        self.journal(EntryKind.STEP, intent.path, intent.verb, name, None, failure_of(error), (), detail)
+        await self.flush()
+        raise error
+
+    # -- looking back -------------------------------------------------------------------------------------------
+
+    async def _remember(self) -> History:
+        """What this agent did lately, from its journal."""
+        active, worker = self.active, self.worker
+        if active.lease.fresh and not active.seq:
+            active.past = History()
+            return active.past
+        if active.draft is not None or active.inflight is not None:
+            await self.flush()
+        after = max(0, active.seq - _LOOK_BACK)
+        rows = await worker.insist(lambda: worker.store.entries(active.address, after, _LOOK_BACK))
+        opened = worker.seal.open if worker.seal is not None else bytes
+        if active.past is None:  # another branch may have been faster
+            read = [(row.turn, decode_entry(opened(row.body))) for row in rows]
+            active.past = History.read(read, whole=after == 0)
+        return active.past
+
+    async def _count(self, intent: Intent, decision: Decision) -> Decision:
+        """Count what may happen so often among all agents, once for this step however often it is tried."""
+        store, id = self.worker.store, f"{self.active.address}#{self.item.id}.{intent.path}"
+        tallies = [Tally(c.key, id, c.amount, c.window_ms) for c in decision.counts]
+        totals = await self.worker.insist(lambda: store.tally(tallies, intent.at))
+        over = [c for c, total in zip(decision.counts, totals, strict=True) if total > c.limit]
+        if not over:
+            return decision
+        for count in decision.counts:
+            await self.worker.insist(lambda: store.untally(count.key, id))  # noqa: B023
+        verdict = max(decision.verdict, *(c.over for c in over))
+        reasons = (*decision.reasons, *(c.reason for c in over if c.reason))
+        return msgspec.structs.replace(decision, verdict=verdict, reasons=reasons, code="gate.limit")
+
+    # -- approval -----------------------------------------------------------------------------------------------
+
+    async def _approved(self, intent: Intent, decision: Decision, args: Any, name: str) -> list[str]:
+        """Wait until people have let exactly these arguments through; who they were. Raises ``Rejected``."""
+        path, digest = intent.path, digest_of(intent, args)
+        while True:
+            answer = self._answer_to(path, digest)
+            if answer is None:
+                if not self._was_asked(path, digest):
+                    self._ask(intent, decision, args, digest, name)
+                    await self.flush()
+                asked = self.asked[path]
+                outcome = await self.wait_for(path, "ask", APPROVAL, detail=encode(asked), note=name)
+                answer = ANY.decode(outcome.value, "approval")
+                if answer.get("digest") != digest:
+                    continue
+            by = [str(who) for who in answer.get("by", ())]
+            if answer.get("verdict") != "approve":
+                why = answer.get("why") or f"{', '.join(by) or 'nobody'} did not approve it"
+                denied = Decision(Verdict.DENY, (*decision.reasons, str(why)), decision.rules, code="gate.not_approved")
+                await self._refuse(intent, denied, name)
+            if self.sources is not None:
+                self.sources.add(args, [f"person:{who}" for who in by])
+            return by
+
+    def _answer_to(self, path: str, digest: str) -> dict[str, Any] | None:
+        for entry in self.replay.notes.get(path, ()) if self.replay is not None else ():
+            if entry.verb == "approval":
+                answer = ANY.decode(entry.value, "approval")
+                if answer.get("digest") == digest:
+                    return answer
+        return None
+
+    def _was_asked(self, path: str, digest: str) -> bool:
+        """Whether an earlier run of this turn asked for the same; then the question is open already."""
+        if (asked := self.asked.get(path)) is not None and asked.digest == digest:
+            return True
+        for entry in reversed(self.replay.notes.get(path, ())) if self.replay is not None else ():
+            if entry.verb == "review":
+                found = _asked(entry.detail)
+                if found is not None and found.digest == digest and path in self.rows:
+                    found.turn = self.number  # it was not known yet when this was written
+                    self.asked[path] = found
+                    return True
+                break
+        self.rows.discard(path)  # a question about other arguments is none any more
+        return False
+
+    def _ask(self, intent: Intent, decision: Decision, args: Any, digest: str, name: str) -> None:
+        approval = decision.approval or Approval()
+        asked = Asked(
+            agent=intent.agent,
+            turn=0,
+            path=intent.path,
+            verb=intent.verb,
+            name=intent.name,
+            to=intent.to,
+            args=args,
+            before=intent.args if decision.args is not None else None,
+            digest=digest,
+            question=approval.question or "; ".join(decision.reasons) or f"May it {intent.verb} {intent.name}?",
+            rules=list(decision.rules),
+            reasons=list(decision.reasons),
+            labels=sorted(intent.labels),
+            sender=intent.sender,
+            chain=list(intent.chain),
+            approval=approval,
+            at=self.clock.now_ms(),
+        )
+        self.decided[intent.path] = told(decision, [])
+        self.asked[intent.path] = asked
+        self.journal(EntryKind.NOTE, intent.path, "review", name, detail=asked)
+        asked.turn = self.number
+        message = Message(
+            approval_of(self.active.address, self.number, intent.path, digest),
+            Kind.REQUEST,
+            OPEN,
+            encode(([asked], {})),
+            sender=self.active.address,
+            trace=self.item.message.trace,
+            created=asked.at,
+        )
+        self.active.write().sends.append(Send(message, self.worker.sealed(encode_message(message))))
+
+
+def _asked(detail: Raw) -> Asked | None:
+    """What was asked; None if it was too large to be written whole."""
+    try:
+        return msgspec.msgpack.decode(detail, type=Asked)
+    except msgspec.ValidationError:
+        return None
+
+
+def digest_of(intent: Intent, args: Any) -> str:
+    """What exactly was asked for: the same for the same act with the same arguments, and for nothing else."""
+    return sha256(encode([intent.verb, intent.name, intent.to, args], "arguments")).hexdigest()[:32]
+
+
+def approval_of(agent: str, turn: int, path: str, digest: str) -> str:
+    """The address of the agent that sees an approval through."""
+    key = sha256(f"{agent}#{turn}.{path}:{digest}".encode()).hexdigest()[:24]
+    return f"{tenant_of(agent)}/{APPROVALS}/{key}"
+
+
+def told(decision: Decision, by: list[str]) -> dict[str, Any]:
+    """A decision as the journal keeps it beside the step."""
+    found: dict[str, Any] = {
+        "verdict": decision.verdict.name.lower(),
+        "rules": list(decision.rules),
+        "reasons": list(decision.reasons),
+    }
+    if by:
+        found["by"] = by
+    if decision.args is not None:
+        found["args"] = decision.args
+    if decision.notify:
+        found["notify"] = list(decision.notify)
+    return found
+
+
+__all__ = ["APPROVALS", "OPEN", "Admitting", "Asked", "approval_of"]
