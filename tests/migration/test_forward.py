@@ -20,6 +20,7 @@ from holdfast.adapters.sqlite import files
 from holdfast.adapters.sqlite import schema as sqlite
 from holdfast.domain.errors import HoldfastError
 from holdfast.ports.ledger import UsageRow
+from holdfast.ports.resources import Change, Tally
 from holdfast.ports.store import Commit
 from tests.migration import old_agents
 
@@ -139,6 +140,9 @@ async def test_a_recorded_store_goes_on(url: str, version: int, monkeypatch: pyt
         assert ("old", "code") in [(d.name, d.source) for d in await runtime.store.definitions()]
         await runtime.store.commit("", [Commit(usage=[UsageRow(1, "default/counter/1", nanos=5)])])
         assert [row.nanos for row in await runtime.store.cost()] == [5]
+        assert [(b.name, b.note) for b in await runtime.store.budgets()] == ([("daily", "kept")] if version >= 2 else [])
+        assert await runtime.store.apply_resources([Change("Policy", "a", "", b"{}")], "ann", "", 1) == 1
+        assert await runtime.store.tally([Tally("k", "1", 1, 1000)], 5) == [1.0]
 
 
 async def test_what_waits_in_an_old_store_goes_on_in_the_new_one(url: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@
     claims      work that nobody holds, what is due       outcomes    who waits here for the end of a turn
     committer   many agents' commits in one transaction   feed      what happens inside turns, for who looks
     usher       turns that wait for a model vendor come back  budgets   what this worker may spend
+    resources   what people declared, as it is now
 
 Nothing here runs per waiting agent: agents that wait are rows, one timer stands for the earliest of all due times, and news
 arrives with the receipts of commits or as signals of the store.
@@ -35,6 +36,7 @@ from .feed import Feed
 from .holdings import Holdings
 from .loader import Loader
 from .outcomes import Outcomes
+from .resources import Mirror
 from .router import Router
 from .scheduler import Scheduler
 from .usher import Usher
@@ -88,6 +90,7 @@ class Worker:
         self.feed = Feed()
         self.usher = Usher(self)
         self.budgets = Budgets(self)
+        self.resources = Mirror(self)
         self.models: Gateway | None = None
         """Where models are asked; None if this worker has none."""
         self.tool_host = ToolHost(clock)
@@ -114,6 +117,8 @@ class Worker:
         elif signal.kind == "ended":
             for id in signal.ids:
                 self.spawn(self.outcomes.fetch_outcome(id))
+        elif signal.kind == "resources":
+            self.resources.heard(max(signal.ids, default=0))
         elif signal.kind == "drain":
             self.on_drain()
         elif signal.kind == "lost":

@@ -3,7 +3,7 @@
 Everything that changes goes through ``commit``; everything a worker may do, it may do because of a ``Lease``. Adapters
 know nothing of handlers, retries or payloads: bodies are opaque bytes to them, and the columns beside a body are all
 they may look at. One public contract suite (``holdfast.testing.contracts``) runs against every adapter. The part of the
-port that is about money is in ``ledger``.
+port that is about money is in ``ledger``, the one about what people declare in ``resources``.
 
 Guarantees every adapter gives:
 
@@ -33,6 +33,7 @@ import msgspec
 from ..domain.errors import HoldfastError
 from ..domain.message import Message
 from .ledger import Charge, Ledger, UsageRow
+from .resources import Resources
 from .segments import Segments
 
 
@@ -252,7 +253,8 @@ class AgentRow(msgspec.Struct):
 class Signal(msgspec.Struct):
     """News for a session. ``kind``: ``work`` (claim may find something), ``arrived`` (new messages for agents you hold),
     ``ended`` (ids of messages with your session as origin), ``mode`` (agents you hold changed mode), ``lost`` (your
-    session is dead: stop everything), ``drain`` (take no more work, finish what you do, and end)."""
+    session is dead: stop everything), ``drain`` (take no more work, finish what you do, and end), ``resources`` (``ids`` is
+    the revision that was applied)."""
 
     kind: str
     addresses: tuple[str, ...] = ()
@@ -262,11 +264,11 @@ class Signal(msgspec.Struct):
 Notify = Callable[[Signal], None]
 
 
-class Store(Ledger, Segments, Protocol):
-    """See the module for the guarantees, ``Ledger`` for usage, budgets and costs, ``Segments`` for audits. All methods raise
-    ``Unavailable(store.unreachable)`` when the store does not answer; after that the outcome of a ``commit`` is unknown, and
-    calling again with the same commits is safe. ``serve``, ``lease`` and ``claim`` raise ``Conflict(session.lost)`` for a
-    session that is over."""
+class Store(Ledger, Resources, Segments, Protocol):
+    """See the module for the guarantees, ``Ledger`` for usage, budgets and costs, ``Resources`` for those, and
+    ``Segments`` for audits. All methods raise ``Unavailable(store.unreachable)`` when the store does not answer; after that
+    the outcome of a ``commit`` is unknown, and calling again with the same commits is safe. ``serve``, ``lease`` and ``claim`` raise
+    ``Conflict(session.lost)`` for a session that is over."""
 
     url: str
 
@@ -402,7 +404,8 @@ class Store(Ledger, Segments, Protocol):
         """Forget ended turns that ended before ``before`` (milliseconds): their messages, and their journal entries as far
         as no open turn is older. The chain's last hash before the cut is kept. Forgets windows of budgets, too: those that
         nobody has charged or taken from since an hour before then, and of which no live session holds anything, but none of
-        a budget ``per`` ever. Usage is never removed: it is small, and it is the bill. What belongs to agents that are
+        a budget ``per`` ever; and tallies older than their window. Usage is never removed: it is small, and it is the
+        bill; nor are resources. What belongs to agents that are
         ``held`` stays: each is an address, or the beginning of addresses with a ``/`` at its end. What was cut from a
         journal is told by ``uncovered``. Returns how much was removed."""
         ...

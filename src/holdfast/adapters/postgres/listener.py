@@ -159,11 +159,13 @@ class Listener:
 
     async def _make_up(self) -> None:
         """Signals may have been missed: say what they may have said."""
+        revision = await self._pool.value("SELECT revision()")
         for session in list(self._sessions.values()):
             addresses = [row[0] for row in await self._pool.rows(_UNREAD, session.id)]
             if addresses:
                 session.notify(Signal("arrived", tuple(addresses)))
             session.notify(Signal("work"))
+            session.revised(revision)
 
     # -- between beats ------------------------------------------------------------------------------------------
 
@@ -197,7 +199,10 @@ class Listener:
         number = int(channel.removeprefix(self._prefix))
         if number == 0:
             for session in list(self._sessions.values()):
-                session.notify(Signal(kind))
+                if kind == "resources":
+                    session.revised(int(items[0]))
+                else:
+                    session.notify(Signal(kind))
             return
         session = self._sessions.get(number)
         if session is None:

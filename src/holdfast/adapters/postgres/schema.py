@@ -12,8 +12,13 @@ from ...domain.errors import Conflict
 from .link import Driver
 from .place import GONE, Place, translate
 
-VERSION = 3
-MIGRATIONS: dict[int, str] = {1: "0001_tables.sql", 2: "0002_ledger.sql", 3: "0003_segments.sql"}
+VERSION = 4
+MIGRATIONS: dict[int, str] = {
+    1: "0001_tables.sql",
+    2: "0002_ledger.sql",
+    3: "0003_segments.sql",
+    4: "0004_resources.sql",
+}
 """Schema version to the file that leads there from the one before."""
 
 FUNCTIONS = (
@@ -22,6 +27,7 @@ FUNCTIONS = (
     "claim.sql",
     "deliver.sql",
     "ledger.sql",
+    "resources.sql",
     "commit.sql",
     "reads.sql",
     "retention.sql",

@@ -15,7 +15,7 @@ class Session:
     for as long as the session lives, because releases go through the session's own queue.
     """
 
-    __slots__ = ("alive", "doubt", "held", "id", "locked", "notify", "releasing", "suspects", "token", "worker")
+    __slots__ = ("alive", "doubt", "held", "id", "locked", "notify", "releasing", "revision", "suspects", "token", "worker")
 
     def __init__(self, id: int, token: str, worker: Worker, notify: Notify) -> None:
         self.id = id
@@ -29,12 +29,20 @@ class Session:
         self.locked = False
         self.doubt = 0
         """Beats left to look for leases whose grant was lost with a connection."""
+        self.revision = 0
+        """The newest revision of the resources that it was told of, or that was there before it."""
         self.suspects: dict[int, int] = {}
 
     def took(self, leases: list[Lease]) -> None:
         """These leases are handed to the caller now."""
         for lease in leases:
             self.held[lease.address] = lease.ref
+
+    def revised(self, revision: int) -> None:
+        """The resources have this revision. Says so, unless it was said: news may come late, twice, or not at all."""
+        if revision > self.revision:
+            self.revision = revision
+            self.notify(Signal("resources", ids=(revision,)))
 
     def end(self) -> None:
         """Declared dead: say so, once."""

@@ -22,6 +22,7 @@ from .link import Pool, connect, end
 from .listener import Listener
 from .place import parse
 from .reads import Reads
+from .resources import Resources, Tallies
 from .schema import migrate
 from .segments import Segments
 from .session import Session
@@ -33,7 +34,7 @@ _LEASES = 500
 _FREE_STRAYS = "SELECT release_leases($1, $2, $3, '')"
 
 
-class PostgresStore(Ledger, Segments):
+class PostgresStore(Ledger, Resources, Segments):
     """See the port. Urls: ``postgresql://user:password@host:5432/database?schema=holdfast``.
 
     Durability is the server's: a commit returns when PostgreSQL has flushed it as ``synchronous_commit`` says (on).
@@ -59,6 +60,7 @@ class PostgresStore(Ledger, Segments):
         self._hot = Pool(self._place, _HOT, hot=True)
         self._people = Pool(self._place, _PEOPLE, hot=False)
         self._reads = Reads(self._hot)
+        self._tallies = Tallies(self._hot)
         self._outside = Writer(self._hot, self.limits, None)
         self._listener = Listener(self._place, self._hot)
         await self._listener.open()
@@ -77,9 +79,10 @@ class PostgresStore(Ledger, Segments):
     # -- sessions -----------------------------------------------------------------------------------------------
 
     async def enlist(self, worker: Worker, notify: Notify) -> str:
-        sql = "SELECT id, token FROM enlist($1, $2, $3, $4::text::jsonb, make_interval(secs => $5))"
+        sql = "SELECT id, token, revision() AS revision FROM enlist($1, $2, $3, $4::text::jsonb, make_interval(secs => $5))"
         row = await self._hot.row(sql, worker.name, worker.host, worker.pid, _json(worker.serves), worker.lease_seconds)
         session = Session(row["id"], row["token"], worker, notify)
+        session.revision = row["revision"]
         self._sessions[session.token] = session
         self._writers[session.token] = Writer(self._hot, self.limits, session)
         self._leases[session.token] = Combine(self._taking(session), width=2, most=_LEASES)
@@ -96,10 +99,12 @@ class PostgresStore(Ledger, Segments):
         if me is None or not me.alive:
             return False
         await self._listener.relock(me)
-        if not await self._hot.value("SELECT beat($1)", me.id):
+        beaten, revision = await self._hot.row("SELECT beat($1), revision()", me.id)
+        if not beaten:
             await self._over(me)
             me.end()
             return False
+        me.revised(revision)
         await self._listener.bury([me.id])
         if me.doubt:
             await self._free_strays(me)

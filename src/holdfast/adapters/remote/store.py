@@ -18,6 +18,7 @@ from ...link.caller import ConnectionBroke
 from ...link.frames import Hello, Raw
 from ...link.port import PREFIX, SIGNAL, Doubt, decode_id, decode_signal, decode_verdicts, method
 from ...ports.ledger import Amounts, Budget, CostRow, Share, Spending, UsageRow
+from ...ports.resources import Change, Resource, Tally, check_changes
 from ...ports.segments import Covered, HistoryRow, Segment, Uncovered
 from ...ports.store import (
     AgentRow,
@@ -223,6 +224,26 @@ class RemoteStore:
         limit: int = 1000,
     ) -> list[CostRow]:
         return await self._ask("cost", list(by), since, until, where, limit)
+
+    # -- resources and tallies ----------------------------------------------------------------------------------
+
+    async def apply_resources(self, changes: Sequence[Change], author: str, reason: str, at: int) -> int:
+        check_changes(changes)  # what is too large would not fit a frame
+        return await self._ask("apply_resources", list(changes), author, reason, at)
+
+    async def resources(
+        self, kind: str = "", tenant: str | None = None, after: int = 0, limit: int = 1000
+    ) -> list[Resource]:
+        return await self._ask("resources", kind, tenant, after, limit)
+
+    async def resource_versions(self, kind: str, name: str, tenant: str = "") -> list[Resource]:
+        return await self._ask("resource_versions", kind, name, tenant)
+
+    async def tally(self, counts: Sequence[Tally], now: int) -> list[float]:
+        return await self._ask("tally", list(counts), now)
+
+    async def untally(self, key: str, id: str) -> None:
+        await self._ask("untally", key, id)
 
     # -- looking ------------------------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from ...domain.errors import Conflict
 from .files import Database
 
-VERSION = 3
+VERSION = 4
 
 _V1 = """
 CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -77,7 +77,21 @@ CREATE TABLE cut(agent INTEGER PRIMARY KEY, seq INT NOT NULL, hash BLOB NOT NULL
 INSERT INTO cut SELECT id, base_seq, base_hash FROM agent WHERE base_seq > 0 AND base_hash IS NOT NULL;
 """
 
-MIGRATIONS: dict[int, str] = {1: _V1, 2: _V2, 3: _V3}
+_V4 = """
+CREATE TABLE resource(
+    kind TEXT NOT NULL, name TEXT NOT NULL, tenant TEXT NOT NULL, version INT NOT NULL, revision INT NOT NULL,
+    body BLOB NOT NULL, author TEXT NOT NULL, reason TEXT NOT NULL, at INT NOT NULL, deleted INT NOT NULL,
+    labels TEXT NOT NULL, newest INT NOT NULL, PRIMARY KEY(kind, tenant, name, version));
+CREATE UNIQUE INDEX resource_named ON resource(kind, tenant, name) WHERE newest;
+CREATE INDEX resource_newest ON resource(revision) WHERE newest;
+CREATE TABLE tally(
+    key TEXT NOT NULL, id TEXT NOT NULL, amount REAL NOT NULL, at INT NOT NULL, until INT NOT NULL,
+    PRIMARY KEY(key, id)) WITHOUT ROWID;
+CREATE INDEX tally_at ON tally(key, at, amount);
+CREATE INDEX tally_until ON tally(until);
+"""
+
+MIGRATIONS: dict[int, str] = {1: _V1, 2: _V2, 3: _V3, 4: _V4}
 """Schema version to the statements that lead there from the one before."""
 
 

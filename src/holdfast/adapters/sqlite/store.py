@@ -31,6 +31,7 @@ from ..system import SystemClock
 from . import files, reads
 from .batch import Batch
 from .ledger import Ledger
+from .resources import Resources
 from .schema import migrate
 from .segments import Segments
 from .sessions import Session, Sessions
@@ -38,7 +39,7 @@ from .sessions import Session, Sessions
 _ID_CACHE = 50_000
 
 
-class SqliteStore(Ledger, Segments):
+class SqliteStore(Ledger, Resources, Segments):
     """See the port. Urls: ``sqlite:///relative.db``, ``sqlite:////absolute.db``, ``memory://``; the query
     ``?durability=relaxed`` commits without waiting for the disk (a power cut may lose the last moments, never tear a
     commit apart)."""

@@ -20,6 +20,7 @@ from .leases import Leases
 from .ledger import Charges, Costs, Usage
 from .mailboxes import Mailboxes
 from .readings import Readings, Retention
+from .resources import Resources, Tallies
 from .segments import Segments
 from .signals import Signals
 from .states import States
@@ -30,8 +31,12 @@ class LedgerContract(Usage, Costs, Charges, Budgets, Shares):
     """What the port says about money."""
 
 
+class ResourceContract(Resources, Tallies):
+    """What the port says about what people declare."""
+
+
 class StoreContract(
-    Commits, Leases, Claims, Mailboxes, States, Topics, Signals, Readings, Retention, LedgerContract, Segments
+    Commits, Leases, Claims, Mailboxes, States, Topics, Signals, Readings, Retention, LedgerContract, ResourceContract, Segments
 ):
     """All of it."""
 

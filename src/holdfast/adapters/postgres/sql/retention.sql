@@ -28,7 +28,7 @@ BEGIN
     END LOOP;
     INSERT INTO meta VALUES ('compact_from', CASE WHEN cardinality(v_ids) >= p_limit THEN v_ids[p_limit] ELSE 0 END)
     ON CONFLICT (key) DO UPDATE SET value = excluded.value;
-    RETURN v_removed + forget_windows(p_before, p_limit);
+    RETURN v_removed + forget_windows(p_before, p_limit) + forget_tallies(p_before, p_limit);
 END $$;
 
 -- Drop what precedes the oldest kept turn; the agent remembers the chain's hash at the cut. Returns the rows dropped.
