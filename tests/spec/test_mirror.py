@@ -114,9 +114,7 @@ async def test_a_worker_that_missed_the_news_hears_with_its_next_beat(postgres_u
 
 async def test_a_worker_in_another_process_follows_through_the_server(tmp_path: Path) -> None:
     agents = tmp_path / "idle.py"
-    agents.write_text(
-        "from holdfast import Agent, Context\nidle = Agent('idle')\n\n\n@idle.handler\nasync def nothing(ctx: Context): ...\n"
-    )
+    agents.write_text(SERVED)
     settings = Settings(places=(str(agents),), store=f"sqlite:///{tmp_path}/s.db", listen=Endpoint(port=0))
     server = Server(settings)
     await server.start()

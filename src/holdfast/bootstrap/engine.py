@@ -74,8 +74,9 @@ class Engine:
         branches.install(self.worker.loop)
         if gc.get_threshold()[0] == _PYTHONS_GC_THRESHOLD:
             gc.set_threshold(20_000, 20, 50)
-        await self._enlist()
         await self.worker.resources.load()
+        await self._enlist()
+        self.worker.resources.look_again()
         self._beating = asyncio.Task(self._beat(), loop=self.worker.loop)
         self._watchdog.start()
         self.worker.claims.claim_soon()
@@ -120,7 +121,7 @@ class Engine:
 
     async def _again(self) -> None:
         await self.worker.insist(self._enlist)
-        await self.worker.insist(self.worker.resources.load)
+        self.worker.resources.look_again()
         self.worker.outcomes.session_changed()
         self.worker.claims.claim_soon()
 

@@ -1,6 +1,6 @@
 """``Mirror``: the resources as this worker knows them, so that nothing on the way of a message asks the store for them.
 
-Loaded when a session begins, and brought up to date when the store says that there is a newer revision: only what is
+Loaded before a worker begins, and brought up to date when the store says that there is a newer revision: only what is
 newer is read. Whoever acts on resources registers for their kind and is called with what there is, and with every change.
 """
 
@@ -55,7 +55,11 @@ class Mirror:
         """The store has this revision."""
         if revision > max(self.revision, self._wanted):
             self._wanted = revision
-            self.worker.spawn(self._catch_up())
+            self.look_again()
+
+    def look_again(self) -> None:
+        """Read what is newer, beside everything else: news may have been missed while there was no session to hear it."""
+        self.worker.spawn(self._catch_up())
 
     async def _catch_up(self) -> None:
         try:

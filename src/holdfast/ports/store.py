@@ -267,8 +267,8 @@ Notify = Callable[[Signal], None]
 class Store(Ledger, Resources, Segments, Protocol):
     """See the module for the guarantees, ``Ledger`` for usage, budgets and costs, ``Resources`` for those, and
     ``Segments`` for audits. All methods raise ``Unavailable(store.unreachable)`` when the store does not answer; after that
-    the outcome of a ``commit`` is unknown, and calling again with the same commits is safe. ``serve``, ``lease`` and ``claim`` raise
-    ``Conflict(session.lost)`` for a session that is over."""
+    the outcome of a ``commit`` is unknown, and calling again with the same commits is safe. ``serve``, ``lease`` and
+    ``claim`` raise ``Conflict(session.lost)`` for a session that is over."""
 
     url: str
 

@@ -36,7 +36,18 @@ class ResourceContract(Resources, Tallies):
 
 
 class StoreContract(
-    Commits, Leases, Claims, Mailboxes, States, Topics, Signals, Readings, Retention, LedgerContract, ResourceContract, Segments
+    Commits,
+    Leases,
+    Claims,
+    Mailboxes,
+    States,
+    Topics,
+    Signals,
+    Readings,
+    Retention,
+    LedgerContract,
+    ResourceContract,
+    Segments,
 ):
     """All of it."""
 
