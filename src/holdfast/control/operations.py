@@ -83,6 +83,7 @@ class Operations(GatewayOperations, ApprovalOperations):
         trace: str = "",
     ) -> Outcome:
         """Ask an agent and wait for the outcome of its turn."""
+        payload = await self.worker.artifacts.lifted_payload(payload)
         message = self._request(to, handler, payload, key, priority, sender, trace)
         await self._check(message)
         _, outcome = await self.flow.accept(message, wait=True)
@@ -101,6 +102,7 @@ class Operations(GatewayOperations, ApprovalOperations):
         due: int = 0,
     ) -> Delivered:
         """Put a message into an agent's mailbox; done when it is durable."""
+        payload = await self.worker.artifacts.lifted_payload(payload)
         message = self._request(to, handler, payload, key, priority, sender, trace)
         message.due = due
         await self._check(message)
@@ -109,6 +111,7 @@ class Operations(GatewayOperations, ApprovalOperations):
 
     async def signal(self, to: str, event: str, value: bytes = NIL, key: str = "", sender: str = "client") -> Delivered:
         """Send an event to an agent; a turn that waits for it goes on."""
+        value = await self.worker.artifacts.lifted_payload(value)
         message = self._request(to, event, value, key, 0, sender, "")
         message.kind = Kind.EVENT
         await self._known(message.to)
@@ -120,6 +123,7 @@ class Operations(GatewayOperations, ApprovalOperations):
     ) -> Done:
         """Publish on a topic: every subscribed agent gets it exactly once."""
         check_topic(topic)
+        payload = await self.worker.artifacts.lifted_payload(payload)
         message = self._request("default/x/x", "", payload, key, 0, f"{tenant}/{sender}/-", "")
         message.to = f"topic:{topic}"
         await self.flow.accept(message, wait=False)

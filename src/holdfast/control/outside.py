@@ -17,9 +17,11 @@ from ..domain.errors import NotFound
 from ..models.dialects import DIALECTS
 from ..models.job import Job, Reply
 from ..sdk.agent import Agent
+from ..tools.host import aside
 from ..turn.context import Context
 from ..turn.definition import HandlerSpec
 from ..turn.model import ask_model
+from .lifting import Placed, put_back
 
 ASK = "holdfast.model"
 """The handler that every agent has."""
@@ -40,17 +42,23 @@ class Held(msgspec.Struct):
 
 
 class Asked(msgspec.Struct):
-    """A request as it came: its dialect, its body, whether pieces of the answer are wanted."""
+    """A request as it came: its dialect, its body, whether pieces of the answer are wanted, and what was taken out of the
+    body (``lifting``)."""
 
     dialect: str
     body: dict[str, Any]
     stream: bool = False
     urgent: bool = False
+    placed: list[Placed] = []
 
 
 async def answer(ctx: Context, asked: Asked) -> dict[str, Any]:
     """Ask a model for a program outside; the answer is in the program's dialect."""
-    job = Job(str(asked.body.get("model", "")), dialect=asked.dialect, body=asked.body, urgent=asked.urgent)
+    body = asked.body
+    if asked.placed:
+        body = await aside(put_back(ctx.turn.worker.artifacts, body, asked.placed))
+    images = [p.bytes for p in asked.placed if p.image]
+    job = Job(str(body.get("model", "")), dialect=asked.dialect, body=body, urgent=asked.urgent, image_bytes=images)
     reply = await ask_model(ctx.turn, job, outside=True, whole=not asked.stream)
     facts = reply.facts
     shown = {"target": facts.target, "model": facts.model, "attempts": len(facts.attempts) or 1}

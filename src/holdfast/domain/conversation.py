@@ -6,6 +6,7 @@ another vendor at any message. What is lost on the way is said by the writer tha
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Any, Literal
 
 import msgspec
@@ -71,6 +72,16 @@ class Said(msgspec.Struct):
     role: Role
     parts: list[Part]
     labels: tuple[str, ...] = ()
+
+
+def media_in(said: Iterable[Said]) -> Iterator[Media]:
+    """The images, sounds and documents of a conversation, those in tool results too."""
+    for one in said:
+        for part in one.parts:
+            if isinstance(part, Media):
+                yield part
+            elif isinstance(part, ToolResult):
+                yield from (inner for inner in part.content if isinstance(inner, Media))
 
 
 class ToolSpec(msgspec.Struct, omit_defaults=True):

@@ -10,6 +10,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         payload_bytes: largest encoded message, step result or state value (``payload.too_large``).
+        media_bytes: images and files larger than this are kept as artifacts, beside messages, journals and states.
+        artifact_bytes: largest image or file that is kept (``artifact.too_large``).
         mailbox_depth: messages queued for one agent (``mailbox.full``).
         turns: turns running at the same moment on one worker; more wait in order of priority and age.
         lingering: turns that wait but stay in memory for a moment in case the answer comes at once.
@@ -27,6 +29,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     payload_bytes: int = 4 << 20
+    media_bytes: int = 16 << 10
+    artifact_bytes: int = 32 << 20
     mailbox_depth: int = 10_000
     turns: int = 2_000
     lingering: int = 2_000

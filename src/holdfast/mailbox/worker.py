@@ -29,6 +29,7 @@ from ..ports.clock import Clock, Random
 from ..ports.store import Signal, Store
 from ..tools.host import ToolHost
 from .active import Active, Item, Parked, Running
+from .artifacts import Artifacts
 from .budgets import Budgets
 from .claims import Claims
 from .committer import Committer
@@ -88,6 +89,7 @@ class Worker:
         self.claims = Claims(self)
         self.outcomes = Outcomes(self)
         self.feed = Feed()
+        self.artifacts = Artifacts(self)
         self.usher = Usher(self)
         self.budgets = Budgets(self)
         self.resources = Mirror(self)

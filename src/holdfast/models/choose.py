@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-from ..domain.conversation import Media, Usage
+from ..domain.conversation import Usage, media_in
 from ..domain.errors import Rejected
 from .health import Health
 from .job import EMBEDDING_TARGETS, EMBEDDINGS, Job
@@ -94,7 +94,7 @@ def _unfit(target: Target, route: Route, job: Job) -> str:
 
 
 def _images(job: Job) -> int:
-    return sum(1 for said in job.prompt.said for part in said.parts if isinstance(part, Media))
+    return sum(1 for medium in media_in(job.prompt.said) if medium.media_type.startswith("image/"))
 
 
 def _guess(target: Target, job: Job) -> int:

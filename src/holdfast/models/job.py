@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Sequence
 from hashlib import sha256
 from typing import Any
 
 import msgspec
 
-from ..domain.conversation import Answer, Prompt, Usage
+from ..domain.conversation import Answer, Prompt, Usage, media_in
 from .dialects import DIALECTS
 from .routes import Target
 
 EMBEDDINGS = "openai-embeddings"
+IMAGE_TOKENS = 1_600
+"""About what vendors count for an image, whatever it weighs in bytes."""
 EMBEDDING_TARGETS = frozenset({"openai-chat", "openai-responses"})
 """Dialects whose servers take embeddings, too."""
 
@@ -62,9 +65,10 @@ class Job:
         urgent: worth asking two vendors for.
         deadline: monotonic seconds after which nobody wants the answer any more; 0 for none.
         labels: who asks, for rules: agent, name, tenant, and free labels.
+        image_bytes: how long the images in ``body`` are there, each: vendors do not count them by their bytes.
     """
 
-    __slots__ = ("_described", "_prompt", "body", "deadline", "dialect", "labels", "route", "urgent")
+    __slots__ = ("_described", "_prompt", "_size", "body", "deadline", "dialect", "image_bytes", "labels", "route", "urgent")
 
     def __init__(
         self,
@@ -76,15 +80,18 @@ class Job:
         urgent: bool = False,
         deadline: float = 0.0,
         labels: dict[str, str] | None = None,
+        image_bytes: Sequence[int] = (),
     ) -> None:
         self.route = route
         self.dialect = dialect
         self.body = body
         self._prompt = prompt
         self._described: dict[str, Any] | None = None
+        self._size = 0
         self.urgent = urgent
         self.deadline = deadline
         self.labels = labels or {}
+        self.image_bytes = image_bytes
 
     @property
     def prompt(self) -> Prompt:
@@ -150,8 +157,36 @@ class Job:
         return self._described
 
     def size(self) -> int:
-        """Roughly how many tokens the request has: a quarter of its characters."""
-        return max(1, self.described["bytes"] // 4)
+        """Roughly how many tokens the request has: a quarter of its characters, and a round number for each image."""
+        if not self._size:
+            self._size = self._weighed(self.described["bytes"] - self._inline())
+        return self._size
+
+    def _inline(self) -> int:
+        """How many bytes of what is described are images and files."""
+        if self.body is not None or self._prompt is None:
+            return sum(self.image_bytes)
+        return sum(len(medium.data) * 4 // 3 for medium in media_in(self._prompt.said))
+
+    def _weighed(self, others: int) -> int:
+        images = len(self.image_bytes)
+        if self.body is None and self._prompt is not None:
+            for medium in media_in(self._prompt.said):
+                if medium.media_type.startswith("image/"):
+                    images += 1
+                else:
+                    others += len(medium.data) * 4 // 3
+        return max(1, others // 4) + images * IMAGE_TOKENS
+
+    async def whole(self, inlined: Callable[[Prompt], Awaitable[Prompt]]) -> Job:
+        """The same with what its prompt refers to put in. It stays described as it was, so that it is the same request
+        wherever its images are."""
+        if self._prompt is None or self.body is not None:
+            return self
+        words = self.described["bytes"] - self._inline()
+        self._prompt = await inlined(self._prompt)
+        self._size = self._weighed(words)
+        return self
 
 
 class Reply:

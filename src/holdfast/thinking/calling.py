@@ -90,7 +90,8 @@ async def _with_steps(ctx: Context, tool: Tool, call: ToolCall) -> Any:
     async def give() -> Any:
         if failed is not None:
             raise failed
-        return _for_the_journal(value)
+        kept = _kept(ctx, value)
+        return await kept if inspect.isawaitable(kept) else kept
 
     return await run(ctx.turn, give, (), Options(tool.name, labels=labels_of(tool), verb="result"))
 
@@ -123,10 +124,12 @@ async def _as_step(ctx: Context, tool: Tool, call: ToolCall) -> Any:
         return (Calling(ctx.turn.worker.tool_host, lambda what: _tell(ctx, call, what), STEP_KEY.get()),)
 
     def in_thread(given: Any) -> Any:
-        return _for_the_journal(tool.call(*first(), **tool.read(_text(call, given))))
+        # what is to be kept is awaited on the loop
+        return _kept(ctx, tool.call(*first(), **tool.read(_text(call, given))))
 
     async def on_loop(given: Any) -> Any:
-        return _for_the_journal(await tool.call(*first(), **tool.read(_text(call, given))))
+        value = _kept(ctx, await tool.call(*first(), **tool.read(_text(call, given))))
+        return await value if inspect.isawaitable(value) else value
 
     def happened(given: Any) -> Any:
         assert tool.verify is not None
@@ -153,6 +156,18 @@ def _missing(toolbox: Toolbox, name: str) -> Tool:
         raise ToolFailed(f"There is no tool {name!r}. There are: {known}.")
 
     return Tool(fail, name=name, idempotent=begun is None or begun.intent is None)
+
+
+def _kept(ctx: Context, value: Any) -> Any:
+    """A tool's value for the journal; something to be awaited for it, if a part of it is large enough to be an artifact."""
+    artifacts = ctx.turn.worker.artifacts
+    if not artifacts.wanted(value):
+        return _for_the_journal(value)
+
+    async def keep() -> Any:
+        return _for_the_journal(await artifacts.lifted(value))
+
+    return keep()
 
 
 def _for_the_journal(value: Any) -> Any:

@@ -10,7 +10,8 @@ from typing import Any
 
 import msgspec
 
-from ..domain.conversation import Prompt, Said, Settings, Text, ToolResult
+from ..domain.conversation import Prompt, Said, Settings, Text, ToolResult, media_in
+from ..models.job import IMAGE_TOKENS
 from ..turn.context import Context
 
 _INDEX = "conversation"
@@ -99,8 +100,9 @@ async def forget(ctx: Context) -> None:
 
 
 def size_of(said: list[Said]) -> int:
-    """About how many tokens: a quarter of the characters."""
-    return len(msgspec.json.encode(said)) // 4
+    """About how many tokens: a quarter of the characters, and a round number for what is kept as an artifact."""
+    kept = sum(bool(medium.artifact) for medium in media_in(said))
+    return len(msgspec.json.encode(said)) // 4 + kept * IMAGE_TOKENS
 
 
 def shortened(said: list[Said], tokens: int) -> list[Said]:

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from ...control.lifting import lifted
 from ...control.outside import ASK, Asked, Held
 from ...domain.conversation import Event, events_of
 from ...domain.errors import HoldfastError, LimitExceeded, NotFound, Rejected, Unavailable
@@ -53,7 +54,11 @@ class ModelEndpoints:
                     request, dialect, "auth", "This token is not known here. `holdfast token create AGENT` makes one."
                 )
                 return
-            asked = self._asked(dialect, await request.body(), request)
+            raw = await request.body()
+            asked = self._asked(dialect, raw, request)
+            least = self._worker.limits.media_bytes
+            if len(raw) > least:
+                asked.placed = await lifted(self._worker.artifacts, asked.body, least)
             message = self._message(held, asked, request)
         except TooLarge:
             await _refuse(request, dialect, "bad_request", "The request is too large.")
