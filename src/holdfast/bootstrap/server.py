@@ -159,12 +159,15 @@ class Server:
         self.listener = Listener(self.settings.listen, WireService(self.operations, self.hub), hello)
         await self.listener.start()
         if self.settings.http is not None:
+            from ..protocols.http.api import Api
             from ..protocols.http.models import ModelEndpoints
             from ..protocols.http.server import HttpServer
             from ..protocols.http.tokens import Tokens
 
             endpoints = ModelEndpoints(self.engine.flow, Tokens(self.store, self.engine.worker))
-            self.http = HttpServer(endpoints, self.settings.listen.host or "127.0.0.1", self.settings.http)
+            self.http = HttpServer(
+                endpoints, Api(self.operations), self.settings.listen.host or "127.0.0.1", self.settings.http
+            )
             await self.http.start()
 
     async def stop(self) -> None:

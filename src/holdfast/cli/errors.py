@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import os
 import sys
-from importlib.resources import files
-from pathlib import Path
 
+from ..control.error_pages import codes, page
 from ..domain.errors import HoldfastError
 from .options import CHOSEN, Format
 
@@ -24,24 +23,8 @@ def tell(error: HoldfastError) -> None:
         print(f"       holdfast error {error.code}  says more", file=sys.stderr)
 
 
-def page(code: str) -> str | None:
-    """The page of an error code, from the package or from the checkout."""
-    if not code.replace(".", "").replace("_", "").isalnum():
-        return None
-    for place in (files("holdfast") / "docs" / "errors", Path(__file__).parents[3] / "docs" / "errors"):
-        found = place / f"{code}.md"
-        if found.is_file():
-            return found.read_text()
-    return None
-
-
-def codes() -> list[str]:
-    """Every code that has a page."""
-    for place in (files("holdfast") / "docs" / "errors", Path(__file__).parents[3] / "docs" / "errors"):
-        if place.is_dir():
-            return sorted(p.name.removesuffix(".md") for p in place.iterdir() if p.name.endswith(".md"))
-    return []
-
-
 def _coloured() -> bool:
     return sys.stderr.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+__all__ = ["codes", "page", "tell"]

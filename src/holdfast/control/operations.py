@@ -1,16 +1,14 @@
 """``Operations``: the one set behind the CLI, the Python client and every protocol.
 
 Each public coroutine method is an operation: its parameters and its result are plain typed values, its docstring's first
-line is its summary. ``invoke`` calls one by name with untyped input, as protocols do.
+line is its summary; see ``registry``. ``invoke`` calls one by name with JSON-like input, as protocols do.
 """
 
 from __future__ import annotations
 
-import inspect
 import os
 import socket
-import typing
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Any, Protocol
 
 import msgspec
@@ -22,7 +20,7 @@ from ..domain.labels import USER
 from ..domain.message import Kind, Message, Outcome, Status
 from ..domain.topics import check_topic
 from ..flow import Flow
-from ..journal.codec import ANY, NIL, Raw, Shape, decode_any, encode, encode_message, encode_outcome, error_of
+from ..journal.codec import NIL, Raw, decode_any, encode, encode_message, encode_outcome, error_of
 from ..mailbox.worker import Worker
 from ..ports.store import Commit, Send, Store
 from ..turn.definition import HandlerSpec, Registry
@@ -31,6 +29,7 @@ from .approvals import Word
 from .approving import ApprovalOperations
 from .gateway import GatewayOperations
 from .occurrences import Rule
+from .registry import find
 from .views import (
     AgentView,
     DeadLetter,
@@ -516,41 +515,18 @@ class Operations(GatewayOperations, ApprovalOperations):
     # -- by name ------------------------------------------------------------------------------------------------
 
     async def invoke(self, name: str, given: dict[str, Any]) -> Any:
-        """Call an operation with untyped input. Raises ``NotFound(operation.unknown)``, ``Rejected(operation.input)``."""
-        return await invoke(self, name, given)
+        """Call an operation with JSON-like input. Raises ``NotFound(operation.unknown)``, ``Rejected(operation.input)``."""
+        what = find(type(self), name)
+        if what.streams:
+            raise Rejected("operation.input", f"{name} goes on: read it as a stream.", operation=name)
+        return await getattr(self, name)(**what.inputs(given))
+
+    def stream(self, name: str, given: dict[str, Any]) -> AsyncIterator[Any]:
+        """The items of one that streams, with JSON-like input. Raises as ``invoke`` does."""
+        what = find(type(self), name)
+        if not what.streams:
+            raise Rejected("operation.input", f"{name} is a single answer, not a stream.", operation=name)
+        return getattr(self, name)(**what.inputs(given))
 
 
-def operations_of(host: object) -> dict[str, Callable[..., Any]]:
-    """The operations of an object: its public coroutine methods."""
-    found: dict[str, Callable[..., Any]] = {}
-    for name, _ in inspect.getmembers(type(host), inspect.iscoroutinefunction):
-        if not name.startswith("_") and name != "invoke":
-            found[name] = getattr(host, name)
-    return found
-
-
-_INPUTS: dict[Any, dict[str, Shape]] = {}
-
-
-async def invoke(host: object, name: str, given: dict[str, Any]) -> Any:
-    """Convert untyped input to what the operation takes, and call it."""
-    method = getattr(host, name, None) if not name.startswith("_") and name != "invoke" else None
-    if method is None or not inspect.iscoroutinefunction(method):
-        raise NotFound("operation.unknown", f"There is no operation {name!r}.", operation=name)
-    key = (type(host), name)
-    shapes = _INPUTS.get(key)
-    if shapes is None:
-        hints = typing.get_type_hints(method)
-        shapes = _INPUTS[key] = {p: Shape(hints.get(p, Any)) for p in inspect.signature(method).parameters}
-    unknown = given.keys() - shapes.keys()
-    if unknown:
-        raise Rejected("operation.input", f"{name} takes no {min(unknown)!r}; it takes {', '.join(shapes)}.")
-    try:
-        return await method(**{k: shapes[k].convert(v, k) for k, v in given.items()})
-    except TypeError as error:
-        if "required" in str(error):
-            raise Rejected("operation.input", f"{name}: {error}.") from error
-        raise
-
-
-__all__ = ["ANY", "Operations", "decode_any", "error_of", "invoke", "operations_of"]
+__all__ = ["Operations"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
+from urllib.parse import parse_qsl
 
 import msgspec
 
@@ -63,6 +64,18 @@ class Request:
         """Returns when the client hangs up; only after ``body``."""
         while (await self._receive())["type"] != "http.disconnect":
             pass
+
+    def query(self) -> dict[str, str]:
+        """The query's parameters; of one that is given twice, the last."""
+        return dict(parse_qsl(self.scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True))
+
+    async def reply(
+        self, status: int, body: bytes = b"", kind: bytes = b"", headers: Sequence[tuple[bytes, bytes]] = ()
+    ) -> None:
+        """Answer with bytes of a kind; with neither, only by status and headers."""
+        own = [(b"content-length", str(len(body)).encode()), *([(b"content-type", kind)] if kind else [])]
+        await self._send({"type": "http.response.start", "status": status, "headers": [*own, *headers]})
+        await self._send({"type": "http.response.body", "body": body})
 
     async def json(self, status: int, value: Any, headers: Sequence[tuple[bytes, bytes]] = ()) -> None:
         """Answer with JSON."""

@@ -12,6 +12,7 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from ...domain.errors import Unavailable
+from . import api
 from .models import DIALECT_OF, ModelEndpoints
 from .requests import Receive, Request, Scope, Send
 
@@ -19,8 +20,9 @@ from .requests import Receive, Request, Scope, Send
 class HttpServer:
     """See the module."""
 
-    def __init__(self, models: ModelEndpoints, host: str, port: int) -> None:
+    def __init__(self, models: ModelEndpoints, operations: api.Api, host: str, port: int) -> None:
         self._models = models
+        self._api = operations
         self._host = host
         self.port = port
         self._server: _Uvicorn | None = None
@@ -85,6 +87,8 @@ class HttpServer:
             await self._models.answer(request)
         elif request.path == "/v1/models" and request.method == "GET":
             await self._models.models(request)
+        elif request.path.startswith(api.ROOT):
+            await self._api.answer(request)
         elif request.path == "/healthz":
             await request.json(200, {"ok": True})
         else:

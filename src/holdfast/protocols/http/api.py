@@ -1,0 +1,118 @@
+"""The REST API: every operation over HTTP, by its name (``POST /api/v1/operations/{name}``) or where it lives.
+
+Nothing here knows an operation: all of it follows from the registry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+import msgspec
+
+from ...control.error_pages import page
+from ...control.operations import Operations
+from ...control.registry import Operation, find, plain
+from ...domain.errors import HoldfastError, LimitExceeded, NotFound, Rejected
+from ...journal.codec import to_json
+from . import problems
+from .events import stream
+from .requests import Gone, Request, TooLarge
+
+ROOT = "/api/"
+BY_NAME = "/api/v1/operations/"
+JSON = b"application/json"
+Acting = Callable[[Request], Awaitable[Operations]]
+"""Gives the operations in the name of whoever asks."""
+
+_decode = msgspec.json.Decoder().decode
+
+
+class Api:
+    """See the module."""
+
+    def __init__(self, operations: Operations, acting: Acting | None = None) -> None:
+        self._operations = operations
+        self._acting = acting
+
+    async def answer(self, request: Request) -> None:
+        """Anything under ``ROOT``."""
+        try:
+            await self._route(request)
+        except Gone:
+            return
+        except TooLarge:
+            await problems.answer(
+                request, LimitExceeded("http.too_large", "The body is larger than anybody needs (32 MiB).")
+            )
+        except HoldfastError as error:
+            await problems.answer(request, error)
+        except Exception as error:
+            await problems.answer(request, problems.internal(error, f"{request.method} {request.path}"))
+
+    async def _route(self, request: Request) -> None:
+        check_origin(request)
+        if request.path.startswith(problems.PAGES) and request.method == "GET":
+            await self._page(request)
+        elif request.path.startswith(BY_NAME) and request.method == "POST":
+            what = find(type(self._operations), request.path.removeprefix(BY_NAME))
+            await self._run(request, what, await body_of(request))
+        else:
+            raise NotFound("http.not_found", f"There is no {request.method} {request.path}; see /api/openapi.json.")
+
+    async def _page(self, request: Request) -> None:
+        text = page(request.path.removeprefix(problems.PAGES))
+        if text is None:
+            raise NotFound("error.unknown", "There is no page about this code. `holdfast error` lists those that have one.")
+        await request.reply(200, text.encode(), b"text/markdown; charset=utf-8")
+
+    async def _run(self, request: Request, what: Operation, given: dict[str, Any]) -> None:
+        operations = await self._acting(request) if self._acting is not None else self._operations
+        if what.streams:
+            last = request.header(b"last-event-id")
+            if last.isdecimal() and what.takes("after"):
+                given["after"] = int(last)
+            await stream(request, operations.stream(what.name, given), id_of(what), what.name)
+            return
+        key = request.header(b"idempotency-key")
+        if key and what.keyed:
+            given.setdefault("key", f"http:{key}")
+        result = await operations.invoke(what.name, given)
+        await request.reply(200, to_json(plain(result)), JSON)
+
+
+def id_of(what: Operation) -> Callable[[Any], str]:
+    """From an item of a stream to the id that the next connection goes on after."""
+    field = what.told.page or ("seq" if what.takes("after") else "")
+    if not field:
+        return lambda item: ""
+    return lambda item: str(getattr(item, field, ""))
+
+
+async def body_of(request: Request) -> dict[str, Any]:
+    """The body as an object; no body is an empty one. Raises ``Rejected(http.media_type)``, ``Rejected(http.body)``."""
+    raw = await request.body()
+    if not raw.strip():
+        return {}
+    if request.header(b"content-type").partition(";")[0].strip().lower() != "application/json":
+        raise Rejected("http.media_type", "The body has to be JSON, and to say so: content-type: application/json.")
+    try:
+        found = _decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Rejected("http.body", f"The body is not JSON: {error}.") from error
+    if not isinstance(found, dict):
+        raise Rejected("http.body", f"The body is a JSON object with the operation's inputs, not a {type(found).__name__}.")
+    return cast("dict[str, Any]", found)
+
+
+def check_origin(request: Request) -> None:
+    """A page of another site may not use this server behind its reader's back. Raises ``Rejected(http.origin)``."""
+    origin = request.header(b"origin")
+    if origin and urlsplit(origin).netloc.lower() != request.header(b"host").lower():
+        raise Rejected(
+            "http.origin", f"A page of {origin} may not ask this server. Ask from a program, or from its own pages."
+        )
+
+
+__all__ = ["BY_NAME", "ROOT", "Acting", "Api"]
