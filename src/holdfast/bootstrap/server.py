@@ -17,6 +17,7 @@ import msgspec
 
 from ..control.built_in import ASK, ASK_SPEC, BUILT_IN
 from ..control.operations import Operations
+from ..control.sweeping import YOUNG_SECONDS, sweep
 from ..domain.errors import HoldfastError, Rejected
 from ..domain.limits import Limits
 from ..gate import Gate
@@ -38,6 +39,8 @@ log = logging.getLogger("holdfast")
 _LOOK_SECONDS = 0.5
 _OLD_SECONDS = (5.0, 600.0)
 _COMPACT_ROWS = 500
+_SWEEP_SECONDS = 24 * 3600.0
+"""How often images and files are looked through that nothing may refer to any more: it reads the whole store."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -208,12 +211,16 @@ class Server:
         """Forget ended turns when they are old enough, a little at a time."""
         clock = self.engine.worker.clock
         keep = self.settings.retain_seconds
+        swept = clock.monotonic()
         while True:
             await clock.sleep(min(max(keep / 24, 1.0), 3600.0))
             before = clock.now_ms() - int(keep * 1000)
             try:
                 while await self.store.compact(before, _COMPACT_ROWS):
                     await clock.sleep(0.05)
+                if clock.monotonic() >= swept + _SWEEP_SECONDS:
+                    swept = clock.monotonic()
+                    await sweep(self.store, self.engine.worker, min(before, clock.now_ms() - int(YOUNG_SECONDS * 1000)))
             except HoldfastError as error:
                 log.warning("retention did not get on: %s", error)
 

@@ -30,6 +30,7 @@ from .approving import ApprovalOperations
 from .gateway import GatewayOperations
 from .occurrences import Rule
 from .registry import find
+from .sweeping import YOUNG_SECONDS, sweep
 from .views import (
     AgentView,
     DeadLetter,
@@ -502,14 +503,18 @@ class Operations(GatewayOperations, ApprovalOperations):
         return Done(note=f"wrote {target}")
 
     async def compact(self, older_than_seconds: float = 0) -> Done:
-        """Forget turns that ended longer ago than this."""
-        before = self.worker.clock.now_ms() - int(older_than_seconds * 1000)
+        """Forget turns that ended longer ago than this, and images and files (an hour old at least) that nothing refers to
+        any more."""
+        now = self.worker.clock.now_ms()
+        before = now - int(older_than_seconds * 1000)
         total = 0
         while True:
             removed = await self.store.compact(before, 1_000)
             total += removed
             if not removed:
-                return Done(note=f"removed {total} rows", count=total)
+                swept = await sweep(self.store, self.worker, min(before, now - int(YOUNG_SECONDS * 1000)))
+                kept = f" and {swept} images and files" if swept else ""
+                return Done(note=f"removed {total} rows{kept}", count=total)
             await self.worker.clock.sleep(0)
 
     # -- by name ------------------------------------------------------------------------------------------------

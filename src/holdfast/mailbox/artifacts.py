@@ -47,7 +47,7 @@ class Artifacts:
                 limit=limit,
             )
         key = sha256(data).hexdigest()
-        await worker.store.keep({key: worker.sealed(data)})
+        await worker.store.keep({key: worker.sealed(data)}, worker.clock.now_ms())
         return key
 
     async def read(self, key: str) -> bytes:

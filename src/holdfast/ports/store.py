@@ -340,6 +340,10 @@ class Store(Ledger, Resources, Segments, Protocol):
         """All of an agent's state, for people."""
         ...
 
+    async def states(self, after: tuple[str, str] = ("", ""), limit: int = 100) -> list[tuple[str, str, StateRead]]:
+        """Values of all agents' states by address and key, from ``after`` (exclusive)."""
+        ...
+
     async def message(self, id: int) -> Stored | None:
         """One message row."""
         ...
@@ -378,14 +382,29 @@ class Store(Ledger, Resources, Segments, Protocol):
         """All published definitions, newest first."""
         ...
 
-    async def keep(self, artifacts: dict[str, bytes]) -> None:
+    async def keep(self, artifacts: dict[str, bytes], at: int = 0) -> None:
         """Keep blobs (code, images, files) under keys that say what is in them: the SHA-256 of the content in hex, or of
         what it was made from. What has a key already is not written again, so that this may be repeated; the store does not
-        hash what it is given."""
+        hash what it is given. ``at`` (milliseconds) is when it was last wanted: ``drop`` may remove it some time after. What
+        was ever kept without it (as code is) stays for ever."""
+        ...
+
+    async def artifacts(self, before: int, after: str = "", limit: int = 1000) -> list[tuple[str, int]]:
+        """Key and size of the blobs that were last wanted ``before`` (milliseconds), by key, from ``after`` (exclusive)."""
+        ...
+
+    async def drop(self, keys: Sequence[str], before: int) -> int:
+        """Remove those of these blobs that nobody has wanted since ``before``; how many. One that is kept again at the same
+        moment stays."""
         ...
 
     async def artifact(self, key: str) -> bytes | None:
         """A blob by its key."""
+        ...
+
+    async def longest(self, verb: str, limit: int) -> list[Wait]:
+        """Of every name (a route, a question) under which turns wait with this verb, the ``limit`` waits that have lasted
+        longest, the oldest first."""
         ...
 
     async def versions_in_use(self) -> list[tuple[str, str, int]]:

@@ -47,6 +47,29 @@ _IN_USE = """
     SELECT a.name, m.version, count(*) FROM message m JOIN agent a ON a.id = m.agent
     WHERE m.status <= 3 AND m.status IN (1, 2) AND m.kind = 0 AND m.version <> '' GROUP BY 1, 2 ORDER BY 1, 2
 """
+_LONGEST = """
+    WITH RECURSIVE named(name) AS (
+        (SELECT w.name FROM wait w WHERE ITS ORDER BY w.name LIMIT 1)
+        UNION ALL
+        SELECT (SELECT w.name FROM wait w WHERE ITS AND w.name > n.name ORDER BY w.name LIMIT 1)
+        FROM named n WHERE n.name IS NOT NULL
+    )
+    SELECT q.turn, q.path, q.verb, q.name, q.due, q.detail, q.since, a.address
+    FROM named n CROSS JOIN LATERAL (
+        SELECT w.* FROM wait w WHERE ITS AND w.name = n.name ORDER BY w.since, w.agent, w.turn LIMIT $1
+    ) q JOIN agent a ON a.id = q.agent
+    ORDER BY q.since, q.agent, q.turn
+"""
+_KEEP = """
+    INSERT INTO artifact AS t (key, body, at) SELECT u.key, u.body, $3 FROM unnest($1::text[], $2::bytea[]) AS u(key, body)
+    ORDER BY u.key ON CONFLICT (key) DO UPDATE SET
+        at = CASE WHEN excluded.at = 0 THEN 0 ELSE greatest(t.at, excluded.at) END WHERE t.at > 0
+"""
+_STATES_OF_ALL = """
+    SELECT a.address, s.key, s.value, s.labels, s.turn, s.prior, s.prior_labels
+    FROM agent a JOIN state s ON s.agent = a.id
+    WHERE a.address >= $1 AND (a.address, s.key) > ($1, $2) ORDER BY a.address, s.key LIMIT $3
+"""
 _STATS = """
     SELECT (SELECT count(*) FROM agent),
         (SELECT count(*) FROM message WHERE status <= 3 AND status = 0),
@@ -126,6 +149,11 @@ class Listings:
         rows = await self._people.rows(_WAITS, verb, *place, limit)
         return [Wait(turn, path, v, plain(name), *rest) for turn, path, v, name, *rest in rows]
 
+    async def longest(self, verb: str, limit: int) -> list[Wait]:
+        its = f"w.verb = '{verb}'" if verb.isidentifier() else "false"
+        rows = await self._people.rows(_LONGEST.replace("ITS", its), limit)
+        return [Wait(turn, path, v, plain(name), *rest) for turn, path, v, name, *rest in rows]
+
     async def publish(self, definitions: Sequence[Definition], archives: dict[str, bytes]) -> None:
         sql = """
             WITH kept AS (
@@ -153,12 +181,26 @@ class Listings:
             for name, version, handlers, published, source in await self._people.rows(sql)
         ]
 
-    async def keep(self, artifacts: dict[str, bytes]) -> None:
+    async def keep(self, artifacts: dict[str, bytes], at: int = 0) -> None:
+        await self._people.rows(_KEEP, list(artifacts), list(artifacts.values()), at)
+
+    async def artifacts(self, before: int, after: str = "", limit: int = 1000) -> list[tuple[str, int]]:
         sql = """
-            INSERT INTO artifact (key, body) SELECT * FROM unnest($1::text[], $2::bytea[]) AS u(key, body)
-            ORDER BY u.key ON CONFLICT DO NOTHING
+            SELECT key, octet_length(body) FROM artifact WHERE at > 0 AND at < $1 AND key COLLATE "C" > $2
+            ORDER BY key COLLATE "C" LIMIT $3
         """
-        await self._people.rows(sql, list(artifacts), list(artifacts.values()))
+        return [(key, size) for key, size in await self._people.rows(sql, before, after, limit)]
+
+    async def drop(self, keys: Sequence[str], before: int) -> int:
+        sql = """
+            WITH gone AS (DELETE FROM artifact WHERE key = ANY($1::text[]) AND at > 0 AND at < $2 RETURNING 1)
+            SELECT count(*) FROM gone
+        """
+        return await self._people.value(sql, list(keys), before)
+
+    async def states(self, after: tuple[str, str] = ("", ""), limit: int = 100) -> list[tuple[str, str, StateRead]]:
+        rows = await self._people.rows(_STATES_OF_ALL, after[0], safe(after[1]), limit)
+        return [(address, plain(key), state_row(*row)) for address, key, *row in rows]
 
     async def artifact(self, key: str) -> bytes | None:
         return await self._people.value("SELECT body FROM artifact WHERE key = $1", key)

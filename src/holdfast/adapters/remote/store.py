@@ -273,15 +273,27 @@ class RemoteStore:
     async def waits(self, *, verb: str = "", after: tuple[str, int, str] | None = None, limit: int = 100) -> list[Wait]:
         return await self._ask("waits", verb, after, limit)
 
+    async def longest(self, verb: str, limit: int) -> list[Wait]:
+        return await self._ask("longest", verb, limit)
+
     async def publish(self, definitions: Sequence[Definition], archives: dict[str, bytes]) -> None:
         await self._ask("publish", definitions, archives)
 
     async def definitions(self) -> list[Definition]:
         return await self._ask("definitions")
 
-    async def keep(self, artifacts: dict[str, bytes]) -> None:
+    async def keep(self, artifacts: dict[str, bytes], at: int = 0) -> None:
         for chunk in _chunks(list(artifacts.items()), lambda kept: len(kept[1])):
-            await self._ask("keep", dict(chunk))
+            await self._ask("keep", dict(chunk), at)
+
+    async def artifacts(self, before: int, after: str = "", limit: int = 1000) -> list[tuple[str, int]]:
+        return await self._ask("artifacts", before, after, limit)
+
+    async def drop(self, keys: Sequence[str], before: int) -> int:
+        return await self._ask("drop", list(keys), before)
+
+    async def states(self, after: tuple[str, str] = ("", ""), limit: int = 100) -> list[tuple[str, str, StateRead]]:
+        return await self._ask("states", after, limit)
 
     async def artifact(self, key: str) -> bytes | None:
         return await self._ask("artifact", key)

@@ -22,6 +22,11 @@ T = TypeVar("T")
 _STORED = "m.id, m.status, m.turn, m.version, m.body, a.address, m.ended, m.kind, m.name, m.due"
 _FROM = "FROM message m JOIN agent a ON a.id = m.agent"
 
+_KEEP = (
+    "INSERT INTO artifact(key, body, at) VALUES(?,?,?) ON CONFLICT(key) DO UPDATE SET "
+    "at=CASE WHEN at=0 OR excluded.at=0 THEN 0 ELSE max(at, excluded.at) END WHERE at > 0"
+)
+
 
 class Listings:
     """Mixed into ``SqliteStore``."""
@@ -130,6 +135,9 @@ class Listings:
 
         return await self.read(work)
 
+    async def longest(self, verb: str, limit: int) -> list[Wait]:
+        return await self.read(lambda db: reads.longest(db, verb, limit))
+
     async def publish(self, definitions: Sequence[Definition], archives: dict[str, bytes]) -> None:
         with self.db:
             self._keep(archives)
@@ -148,15 +156,29 @@ class Listings:
             for name, version, handlers, published, source in self.db.execute(sql)
         ]
 
-    async def keep(self, artifacts: dict[str, bytes]) -> None:
+    async def keep(self, artifacts: dict[str, bytes], at: int = 0) -> None:
         try:
             with self.db:
-                self._keep(artifacts)
+                self._keep(artifacts, at)
         except apsw.Error as error:
             raise files.translate(error, self.place) from error
 
-    def _keep(self, artifacts: dict[str, bytes]) -> None:
-        self.db.executemany("INSERT OR IGNORE INTO artifact(key, body) VALUES(?,?)", artifacts.items())
+    def _keep(self, artifacts: dict[str, bytes], at: int = 0) -> None:
+        self.db.executemany(_KEEP, [(key, body, at) for key, body in artifacts.items()])
+
+    async def artifacts(self, before: int, after: str = "", limit: int = 1000) -> list[tuple[str, int]]:
+        sql = "SELECT key, length(body) FROM artifact WHERE at > 0 AND at < ? AND key > ? ORDER BY key LIMIT ?"
+        return await self.read(lambda db: list(db.execute(sql, (before, after, limit))))
+
+    async def drop(self, keys: Sequence[str], before: int) -> int:
+        with self.db:
+            had = self.db.total_changes()
+            sql = "DELETE FROM artifact WHERE key=? AND at > 0 AND at < ?"
+            self.db.executemany(sql, [(key, before) for key in keys])
+            return self.db.total_changes() - had
+
+    async def states(self, after: tuple[str, str] = ("", ""), limit: int = 100) -> list[tuple[str, str, StateRead]]:
+        return await self.read(lambda db: reads.states(db, after, limit))
 
     async def artifact(self, key: str) -> bytes | None:
         for (body,) in self.db.execute("SELECT body FROM artifact WHERE key=?", (key,)):

@@ -103,5 +103,30 @@ def state_all(db: Database, address: str) -> dict[str, StateRead]:
     }
 
 
+def states(db: Database, after: tuple[str, str], limit: int) -> list[tuple[str, str, StateRead]]:
+    """State values of all agents, by address and key."""
+    sql = (
+        "SELECT a.address, s.key, value, labels, turn, prior, prior_labels FROM agent a JOIN state s ON s.agent = a.id "
+        "WHERE a.address >= ?1 AND (a.address > ?1 OR s.key > ?2) ORDER BY a.address, s.key LIMIT ?3"
+    )
+    return [
+        (address, key, StateRead(value, _labels(labels), turn, prior, _labels(prior_labels)))
+        for address, key, value, labels, turn, prior, prior_labels in db.execute(sql, (*after, limit))
+    ]
+
+
+def longest(db: Database, verb: str, limit: int) -> list[Wait]:
+    """The oldest waits of each name. The verb is put into the text, so that a partial index serves."""
+    its = f"w.verb = '{verb}'" if verb.isidentifier() else "0"
+    rows = "SELECT w.turn, w.path, w.verb, w.name, w.due, w.detail, w.since, a.address FROM wait w"
+    oldest = f"{rows} JOIN agent a ON a.id = w.agent WHERE {its} AND w.name = ? ORDER BY w.since, w.agent, w.turn LIMIT ?"
+    found: list[Wait] = []
+    name = ""
+    next_name = f"SELECT min(w.name) FROM wait w WHERE {its} AND w.name > ?"
+    while (name := next(db.execute(next_name, (name,)))[0]) is not None:
+        found += [Wait(*row) for row in db.execute(oldest, (name, limit))]
+    return sorted(found, key=lambda w: w.since)
+
+
 def _labels(text: str) -> tuple[str, ...]:
     return tuple(text.split("\n")) if text else ()

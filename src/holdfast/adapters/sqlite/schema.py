@@ -10,7 +10,7 @@ from __future__ import annotations
 from ...domain.errors import Conflict
 from .files import Database
 
-VERSION = 4
+VERSION = 5
 
 _V1 = """
 CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -91,7 +91,13 @@ CREATE INDEX tally_at ON tally(key, at, amount);
 CREATE INDEX tally_until ON tally(until);
 """
 
-MIGRATIONS: dict[int, str] = {1: _V1, 2: _V2, 3: _V3, 4: _V4}
+_V5 = """
+ALTER TABLE artifact ADD COLUMN at INT NOT NULL DEFAULT 0;
+CREATE INDEX artifact_at ON artifact(key) WHERE at > 0;
+CREATE INDEX wait_provider ON wait(name, since, agent, turn) WHERE verb = 'provider';
+"""
+
+MIGRATIONS: dict[int, str] = {1: _V1, 2: _V2, 3: _V3, 4: _V4, 5: _V5}
 """Schema version to the statements that lead there from the one before."""
 
 

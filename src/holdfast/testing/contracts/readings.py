@@ -140,6 +140,50 @@ class Readings(Contract):
         assert [await c.store.artifact(k) for k in ("empty", "second", "none")] == [b"", b"2", None]
 
     @scenario
+    async def test_blobs_that_nobody_wants_any_more_are_dropped(self, c: Case) -> None:
+        await c.store.keep({"code": b"1"})
+        await c.store.keep({"a": b"22", "b": b"333", "code": b"1"}, NOW)
+        await c.store.keep({"c": b"4"}, NOW + 10)
+        await c.store.keep({"b": b"333"}, NOW + 20)
+        await c.store.keep({"c": b"4"}, NOW)
+        await c.store.keep({"forever": b""}, NOW)
+        await c.store.keep({"forever": b""})
+        assert await c.store.artifacts(NOW + 1) == [("a", 2)]
+        assert await c.store.artifacts(NOW + 21) == [("a", 2), ("b", 3), ("c", 1)]
+        assert await c.store.artifacts(NOW + 21, "a", 1) == [("b", 3)]
+        assert await c.store.drop(["a", "b", "code", "forever", "none"], NOW + 1) == 1
+        assert [await c.store.artifact(k) for k in ("a", "b", "code", "forever")] == [None, b"333", b"1", b""]
+        assert await c.store.drop([], NOW + 1) == 0
+
+    @scenario
+    async def test_states_of_all_agents_are_read_in_pages(self, c: Case) -> None:
+        one = await c.member()
+        for key in "ba":
+            pen = await one.take(agent(key))
+            await pen.set("y", key.encode(), 1)
+            await pen.set("x", b"1", 1)
+        every = [(agent(k), s, v) for k in "ab" for s, v in (("x", b"1"), ("y", k.encode()))]
+        assert [(a, k, s.value) for a, k, s in await c.store.states()] == every
+        seen: list[tuple[str, str]] = []
+        while page := await c.store.states(seen[-1] if seen else ("", ""), 3):
+            seen += [(a, k) for a, k, _ in page]
+        assert seen == [(a, k) for a, k, _ in every]
+
+    @scenario
+    async def test_who_waits_longest_is_told_for_each_name(self, c: Case) -> None:
+        one = await c.member()
+        for n, key in enumerate("dcba"):
+            waits = [wait(1, "1", 0, "provider", "smart"), wait(1, "2", 0, "provider", "cheap"), wait(1, "3", 0, "ask", "?")]
+            for w in waits:
+                w.since = NOW + n
+            await (await one.take(agent(key))).write(waits=waits)
+        found = [(w.address, w.name, w.since) for w in await c.store.longest("provider", 2)]
+        assert sorted(found) == sorted((agent(k), r, NOW + n) for n, k in enumerate("dc") for r in ("smart", "cheap"))
+        assert [since for *_, since in found] == sorted(since for *_, since in found)
+        assert [w.address for w in await c.store.longest("ask", 1)] == [agent("d")]
+        assert await c.store.longest("sleep", 5) == []
+
+    @scenario
     async def test_versions_in_use_are_those_of_open_turns(self, c: Case) -> None:
         one, person = await c.member(counter="v1", desk="v1"), await c.client()
         plan = [("counter", Status.RUNNING, "v1"), ("counter", Status.WAITING, "v1"), ("counter", Status.RUNNING, "v2")]
