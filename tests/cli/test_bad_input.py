@@ -102,7 +102,7 @@ def test_two_servers_at_one_place(served: Place, place: Place) -> None:
 
 
 def test_a_server_that_others_could_reach_is_refused(place: Place) -> None:
-    place.run("up", str(place.file), "--store", place.store, "--host", "0.0.0.0").failed("server.not_local")
+    place.run("up", str(place.file), "--store", place.store, "--host", "0.0.0.0").failed("server.no_tls")
     assert not (place.folder / "store.db").exists()
 
 

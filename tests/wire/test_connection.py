@@ -246,7 +246,21 @@ def test_malformed_addresses_of_servers(url: str) -> None:
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "example.org"])
-def test_only_this_machine_is_listened_on(host: str) -> None:
+def test_what_others_reach_is_not_local(host: str) -> None:
+    assert not Endpoint(host, 1).local
+    assert Endpoint("127.0.0.1", 1).local and Endpoint("", 0, "/run/wire").local
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.5"])
+async def test_nothing_listens_beyond_this_machine_without_encryption(host: str, tmp_path: Path) -> None:
+    server = Server(Settings(store=f"sqlite:///{tmp_path}/s.db", listen=Endpoint(host, 0)))
     with pytest.raises(Rejected) as caught:
-        Endpoint(host, 1).check_local()
-    assert caught.value.code == "server.not_local"
+        await server.start()
+    assert caught.value.code == "server.no_tls"
+
+
+async def test_nothing_listens_beyond_this_machine_without_knowing_anybody(tmp_path: Path) -> None:
+    server = Server(Settings(store=f"sqlite:///{tmp_path}/s.db", listen=Endpoint("0.0.0.0", 0), behind_proxy=True))
+    with pytest.raises(Rejected) as caught:
+        await server.start()
+    assert caught.value.code == "server.no_auth"

@@ -34,7 +34,7 @@ class Served:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def begin(self, peer: Peer) -> None: ...
+    async def begin(self, peer: Peer) -> None: ...
 
     async def request(self, peer: Peer, name: str, body: Raw) -> Any:
         return await self.hub.request(peer, name, body)

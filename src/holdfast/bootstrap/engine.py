@@ -14,7 +14,7 @@ from ..adapters.upstream import HttpUpstream
 from ..domain.errors import HoldfastError
 from ..domain.limits import Limits
 from ..flow import Flow
-from ..gate import AllowAll, Gate
+from ..gate import AllowAll, Gate, Tenants
 from ..journal.codec import Seal
 from ..mailbox.watchdog import Watchdog
 from ..mailbox.worker import Worker
@@ -56,7 +56,7 @@ class Engine:
         self.worker = Worker(store, clock or SystemClock(), random or SystemRandom(), self.limits, seal)
         self.worker.lease_seconds = lease_seconds
         self.worker.tool_host = ToolHost(self.worker.clock, HttpUpstream, open_database)
-        self.flow = Flow(self.worker, registry, gate or AllowAll())
+        self.flow = Flow(self.worker, registry, Tenants(gate or AllowAll()))
         self.worker.on_lost_session = self._lost
         if models is not None:
             self.use_models(models)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..control.built_in import ASK, ASK_SPEC, BUILT_IN
 from ..control.operations import Operations
@@ -18,6 +18,9 @@ from ..turn.definition import Definition, Registry
 from .engine import Engine
 from .models import discover, make_gateway
 from .stores import make_store
+
+if TYPE_CHECKING:
+    from ..control.identity.service import Identity
 
 
 class Runtime(Client):
@@ -35,6 +38,7 @@ class Runtime(Client):
         name: shown as the owner of what this worker runs.
         lease_seconds: how long this worker may be silent before others take over.
         models: targets and routes, or a file with them; by default what the environment offers, if an agent needs it.
+        built_in: whether it runs what Holdfast itself is made of (schedules, tokens) also if it runs nothing else.
     """
 
     def __init__(
@@ -48,17 +52,18 @@ class Runtime(Client):
         name: str = "embedded",
         lease_seconds: float = 10.0,
         models: Models | str | None = None,
+        built_in: bool = False,
     ) -> None:
         super().__init__(_Local(self))
         self.registry = Registry()
         for agent in agents:
             agent.seal_version()
             self.registry.add(agent.definition)
-        if agents:
+        if agents or built_in:
             self.registry.common[ASK] = ASK_SPEC
-            for built_in in BUILT_IN:
-                built_in.seal_version()
-                self.registry.add(built_in.definition)
+            for one in BUILT_IN:
+                one.seal_version()
+                self.registry.add(one.definition)
         self.limits = limits or Limits()
         self.store = make_store(store, self.limits)
         self._models = models
@@ -87,11 +92,18 @@ class Runtime(Client):
                 found = given if isinstance(given, Models) else await discover(given or "")
                 self.engine.use_models(make_gateway(found))
             self.operations = Operations(self.store, self.engine.worker, self.engine.flow, self.registry)
+            if not self.store.url.startswith("holdfast"):  # whose store is elsewhere has its keys there
+                self.operations.make_identity = self._identity
             await self.publish_definitions(list(self.registry.latest.values()))
             await self.engine.start()
         except BaseException:
             await self.store.close()
             raise
+
+    def _identity(self) -> Identity:
+        from .identity import identity_of  # loaded by whoever signs something
+
+        return identity_of(self.store, self.engine.worker)
 
     async def publish_definitions(self, definitions: Sequence[Definition], archives: dict[str, bytes] | None = None) -> None:
         """Let the store know what there is."""

@@ -28,6 +28,7 @@ from ..protocols.wire.hub import Hub
 from ..protocols.wire.service import WireService
 from .code import Change, Code, Versions
 from .engine import Engine
+from .identity import check_admitted, check_reach, make_identity, tls_context
 from .models import discover, make_gateway
 from .stores import make_store
 
@@ -58,6 +59,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         models: a file with targets and routes; what the environment offers without one.
         http: the port of the endpoints for models, 0 for any free one, -N for N if it is free and any other if not; None
             for none.
+        identity: a file that says who may be there.
+        auth: everybody has to prove who they are; always so beyond this machine.
+        tls_cert, tls_key: files with the server's certificate and its key.
+        behind_proxy: a proxy before this server encrypts, and says how it was reached.
     """
 
     places: tuple[str, ...] = ()
@@ -72,6 +77,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     limits: Limits = Limits()
     models: str = ""
     http: int | None = None
+    identity: str = ""
+    auth: bool = False
+    tls_cert: str = ""
+    tls_key: str = ""
+    behind_proxy: bool = False
 
 
 class Server:
@@ -106,8 +116,7 @@ class Server:
 
     async def start(self) -> None:
         """Load the agents, open the store, take up what waits, listen. Raises what a person has to know."""
-        if self.settings.listen is not None:
-            self.settings.listen.check_local()
+        check_reach(self.settings)
         self.code = Code(self.registry, self.store, self.settings.places, lambda: self.engine.worker.clock.now_ms())
         self.code.load()
         await self.store.open()
@@ -123,6 +132,8 @@ class Server:
             worker = self.engine.worker
             self.engine.use_models(make_gateway(await discover(self.settings.models)))
             self.operations = Operations(self.store, worker, self.engine.flow, self.registry, self)
+            self.identity = self.operations.identity = make_identity(self.settings, self.store, worker)
+            await check_admitted(self.settings, self.identity)
             await self._load()
             await self.engine.start()
             try:
@@ -158,18 +169,20 @@ class Server:
         from .. import __version__
 
         self.hub = Hub(self.store, self.engine.worker.spawn)
+        tls = tls_context(self.settings)
         hello = Hello(__version__, self.name, os.getpid())
-        self.listener = Listener(self.settings.listen, WireService(self.operations, self.hub), hello)
+        self.listener = Listener(self.settings.listen, WireService(self.operations, self.hub, self.identity), hello, tls)
         await self.listener.start()
         if self.settings.http is not None:
             from ..protocols.http.api import Api
+            from ..protocols.http.identity import acting
             from ..protocols.http.models import ModelEndpoints
             from ..protocols.http.server import HttpServer
-            from ..protocols.http.tokens import Tokens
 
-            endpoints = ModelEndpoints(self.engine.flow, Tokens(self.store, self.engine.worker))
+            where = self.settings.listen.host or "127.0.0.1"
+            endpoints = ModelEndpoints(self.engine.flow, self.identity)
             self.http = HttpServer(
-                endpoints, Api(self.operations), self.settings.listen.host or "127.0.0.1", self.settings.http
+                endpoints, Api(self.operations, acting(self.identity, self.operations)), where, self.settings.http, tls
             )
             await self.http.start()
 

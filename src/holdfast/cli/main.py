@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import Annotated
 
 import typer
 
 from ..domain.errors import HoldfastError
-from . import errors, keeping, looking, models, money, schedules, serving, steering, talking
+from . import errors, identity, keeping, looking, models, money, options, schedules, serving, steering, talking
 
 app = typer.Typer(
     name="holdfast",
@@ -18,7 +19,26 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for room in (serving, talking, models, money, looking, steering, schedules, keeping):
+
+
+@app.callback()
+def root(
+    token: Annotated[
+        str,
+        typer.Option(
+            "--token",
+            envvar="HOLDFAST_TOKEN",
+            help="Who you are, for a server that asks.",
+            show_default=False,
+            metavar="TOKEN",
+        ),
+    ] = "",
+) -> None:
+    """Agents that survive anything, wait for free, and talk to each other."""
+    options.TOKEN[0] = token
+
+
+for room in (serving, talking, models, money, looking, steering, schedules, identity, keeping):
     room.register(app)
 
 

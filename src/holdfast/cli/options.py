@@ -25,6 +25,9 @@ def _remember(value: Format) -> Format:
 CHOSEN: list[Format] = [Format.table]
 """The format of this run, for errors that are raised before or after the command's own code."""
 
+TOKEN: list[str] = [""]
+"""The token of this run, if one was given."""
+
 Output = Annotated[Format, typer.Option("-o", "--output", help="How to write the result.", callback=_remember)]
 Url = Annotated[
     str,

@@ -24,6 +24,10 @@ ModelsFile = Annotated[
         show_default=False,
     ),
 ]
+Identity = Annotated[
+    str,
+    typer.Option("--identity", envvar="HOLDFAST_IDENTITY", help="File that says who may be there.", show_default=False),
+]
 Name = Annotated[str, typer.Option("--name", help="Shown as the owner of what it runs.")]
 Lease = Annotated[str, typer.Option("--lease", help="How long it may be silent before others take over.")]
 
@@ -39,7 +43,7 @@ def register(app: typer.Typer) -> None:
 def up(
     files: Files = None,
     store: Annotated[str, typer.Option("--store", help="Where everything is kept.")] = "sqlite:///holdfast.db",
-    host: Annotated[str, typer.Option("--host", help="Only addresses of this machine.")] = "127.0.0.1",
+    host: Annotated[str, typer.Option("--host", help="Where; beyond this machine it needs --tls-cert.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", help="0 for any free one.", min=0, max=65535)] = 7433,
     unix: Annotated[str, typer.Option("--unix", help="A unix socket instead.", show_default=False)] = "",
     reload: Annotated[bool, typer.Option("--reload/--no-reload", help="Load changed files beside the old code.")] = True,
@@ -58,6 +62,15 @@ def up(
             show_default=False,
         ),
     ] = None,
+    identity: Identity = "",
+    auth: Annotated[
+        bool, typer.Option("--auth", help="Everybody has to prove who they are; always so beyond this machine.")
+    ] = False,
+    tls_cert: Annotated[str, typer.Option("--tls-cert", help="The server's certificate.", show_default=False)] = "",
+    tls_key: Annotated[str, typer.Option("--tls-key", help="Its key.", show_default=False)] = "",
+    behind_proxy: Annotated[
+        bool, typer.Option("--behind-proxy", help="A proxy before the server encrypts and says how it was reached.")
+    ] = False,
 ) -> None:
     """Serve the agents in files: server, worker and store in one process."""
     from ..bootstrap.server import Settings, places
@@ -75,6 +88,11 @@ def up(
         grace_seconds=seconds(grace),
         lease_seconds=seconds(lease),
         name=name,
+        identity=identity,
+        auth=auth,
+        tls_cert=tls_cert,
+        tls_key=tls_key,
+        behind_proxy=behind_proxy,
     )
     _serve(settings)
 

@@ -9,27 +9,28 @@ from contextlib import asynccontextmanager
 from typing import TypeVar
 
 from ..sdk.client import Client
+from . import options
 
 T = TypeVar("T")
 
 
-def run(work: Callable[[Client], Awaitable[T]], url: str = "", store: str = "") -> T:
-    """Connect, do the work, hang up."""
+def run(work: Callable[[Client], Awaitable[T]], url: str = "", store: str = "", *, built_in: bool = False) -> T:
+    """Connect, do the work, hang up. ``built_in``: where a store is opened, the work needs Holdfast's own agents."""
 
     async def main() -> T:
-        async with client(url, store) as connected:
+        async with client(url, store, built_in=built_in) as connected:
             return await work(connected)
 
     return asyncio.run(main())
 
 
 @asynccontextmanager
-async def client(url: str = "", store: str = "") -> AsyncGenerator[Client]:
+async def client(url: str = "", store: str = "", *, built_in: bool = False) -> AsyncGenerator[Client]:
     """A client for the options ``--url`` and ``--store``."""
     if not store:
         from ..protocols.wire.channel import connect
 
-        async with connect(url or None, sender="cli") as connected:
+        async with connect(url or None, sender="cli", token=token_for(url)) as connected:
             yield connected
         return
     from ..bootstrap.runtime import Runtime
@@ -50,8 +51,17 @@ async def client(url: str = "", store: str = "") -> AsyncGenerator[Client]:
                 f"There is no store {path or rest!r}. `holdfast up --store {store} FILE` makes one.",
                 url=store,
             )
-    async with Runtime([], store, name="cli") as runtime:
+    async with Runtime([], store, name="cli", built_in=built_in) as runtime:
         yield runtime
+
+
+def token_for(url: str) -> str:
+    """The token of this run: given, or kept by `holdfast login` for this server."""
+    if options.TOKEN[0]:
+        return options.TOKEN[0]
+    from .credentials import kept
+
+    return kept(url or os.environ.get("HOLDFAST_URL", ""))
 
 
 def quick(url: str, incomplete: str) -> list[str]:

@@ -12,6 +12,7 @@ import msgspec
 
 from ..domain.errors import NotFound, Rejected
 from ..domain.message import Kind, Outcome
+from ..domain.principal import identity_of
 from ..journal.codec import Raw, encode, encode_outcome
 from ..sdk.agent import Agent
 from ..turn.admitting import APPROVALS, Asked, approval_of
@@ -124,9 +125,10 @@ def _check(standing: Standing, word: Word) -> None:
         raise Rejected(
             "approval.word", f"{word.verdict!r} is no answer: approve, deny or delegate.", choices=list(_VERDICTS)
         )
-    if word.by in (asked.sender, asked.agent, *asked.chain):
+    names = {word.by, identity_of(word.by)[1]}  # a policy names people by their ids, messages by their subjects
+    if names & {asked.sender, asked.agent, *asked.chain}:
         raise Rejected("approval.requester", f"{word.by} asked for this, and may not approve it.", by=word.by)
-    if standing.to and word.by not in standing.to and not set(word.groups) & {*standing.to, "*"}:
+    if standing.to and not names & set(standing.to) and not set(word.groups) & {*standing.to, "*"}:
         raise Rejected(
             "approval.not_yours", f"{word.by} may not answer this; {', '.join(standing.to)} may.", by=word.by, to=standing.to
         )
@@ -140,7 +142,7 @@ async def _settle(ctx: Context, standing: Standing, verdict: str, by: list[str],
     asked = standing.asked
     standing.verdict, standing.why = verdict, why
     value: dict[str, Any] = {"verdict": verdict, "by": by, "why": why, "digest": asked.digest}
-    labels = tuple(f"person:{who}" for who in by)
+    labels = tuple(f"person:{identity_of(who)[1]}" for who in by)
     payload = encode_outcome(Outcome(Raw(encode(value)), None, labels))
     await send(ctx.turn, asked.agent, Kind.ANSWER, asked.path, payload, "send", number=asked.turn)
     await ctx.retire()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..domain.address import address as parse_address
+from ..domain.address import Address
+from ..domain.errors import Rejected
+from ..domain.principal import Principal
 from ..ports.store import Store
 from ..turn.admitting import approval_of
 from . import reading
@@ -17,10 +19,11 @@ class ApprovalOperations:
 
     store: Store
     worker: Any
+    principal: Principal
 
     async def approvals(self, limit: int = 100) -> list[Question]:
         """List the actions that wait for people to let them through, with their exact arguments."""
-        rows = await self.store.waits(verb="ask", limit=limit)
+        rows = await self.store.waits(verb="ask", limit=limit, like=self.principal.within)
         return [q for q in (reading.question(w, self.worker) for w in rows) if q.approval is not None]
 
     async def approve(
@@ -30,12 +33,23 @@ class ApprovalOperations:
 
         What is approved is exactly what was shown: if the arguments change, it asks again.
         """
-        return await self._approve(await self._question(question), Word(verdict, by, ["*"], why, to or []))
+        return await self._approve(await self._question(question), self._word(verdict, by, why, to))
+
+    def _word(self, verdict: str, by: str, why: str = "", to: list[str] | None = None) -> Word:
+        """What the principal says. Its groups are those that it has proved; only the owner may speak for anybody."""
+        who = self.principal
+        if who.act:
+            raise Rejected(
+                "approval.acting",
+                f"{who.actor} acts for {who.subject}, and approvals are given in person: who asked for something could "
+                "approve it through another one.",
+            )
+        return Word(verdict, who.sender(by), ["*"] if who.owner else list(who.groups), why, to or [])
 
     async def _approve(self, question: Question, word: Word) -> Done:
         asked = question.approval
         assert asked is not None
-        place = approval_of(parse_address(asked.agent), asked.turn, asked.path, asked.digest)
+        place = Address(approval_of(self.principal.place(asked.agent), asked.turn, asked.path, asked.digest))
         await self._ask(place, "answer", [word], "")
         said = {"approve": "approved", "deny": "denied"}.get(word.verdict, f"handed on to {', '.join(word.to)}")
         return Done(note=f"{said} {question.id}")
@@ -43,7 +57,7 @@ class ApprovalOperations:
     async def _question(self, question: str) -> Question:
         raise NotImplementedError
 
-    async def _ask(self, to: str, handler: str, args: list[Any], key: str) -> Any:
+    async def _ask(self, to: Address, handler: str, args: list[Any], key: str) -> Any:
         raise NotImplementedError
 
 

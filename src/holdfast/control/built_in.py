@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from .approvals import approval
-from .outside import ASK, ASK_SPEC, outside, token
+from .identity.held import token
+from .outside import ASK, ASK_SPEC, outside
 from .schedules import schedule
 
 BUILT_IN = (schedule, outside, token, approval)

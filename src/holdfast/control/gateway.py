@@ -1,4 +1,4 @@
-"""Operations around models: what there is and how it is, who may ask, and what an agent says right now."""
+"""Operations around models: what there is and how it is, what they cost, and what an agent says right now."""
 
 from __future__ import annotations
 
@@ -8,21 +8,18 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from ..domain.address import DEFAULT_TENANT, key_of, make, name_of
-from ..domain.address import address as parse_address
+from ..domain.address import DEFAULT_TENANT, name_of
 from ..domain.conversation import Ended, PartBegan, PartGrew, Thinking, ToolCall
 from ..domain.errors import NotFound, Rejected
-from ..journal.codec import Shape
-from ..mailbox.budgets import window_of
+from ..domain.principal import EVERY_TENANT, Principal
+from ..mailbox.budgets import scope_in, window_of
 from ..mailbox.worker import Worker
 from ..ports.ledger import DIMENSIONS, LABEL, Amounts, Bounds, Budget, UsageRow
 from ..ports.store import Store
-from .outside import PREFIX, TOKENS, Held, address_of, id_of
-from .views import BudgetView, CostView, Done, ForecastView, ModelView, NewToken, Piece, TokenView
+from .views import BudgetView, CostView, Done, ForecastView, ModelView, Piece
 
 _PIECES = 10_000
 PERIODS = ("turn", "hour", "day", "month", "ever")
-_HELD = Shape(Held)
 
 
 class GatewayOperations:
@@ -30,6 +27,7 @@ class GatewayOperations:
 
     store: Store
     worker: Worker
+    principal: Principal
 
     async def models(self) -> list[ModelView]:
         """List the routes, and how their targets are."""
@@ -57,53 +55,9 @@ class GatewayOperations:
                 )
         return found
 
-    async def create_token(
-        self, agent: str, note: str = "", labels: dict[str, str] | None = None, key: str = ""
-    ) -> NewToken:
-        """Make a secret with which a program may act as an agent. It is shown once and kept nowhere."""
-        address = parse_address(agent) if "/" in agent else make("outside", agent)
-        await self._known(address)
-        secret = PREFIX + self.worker.random.token(40)
-        held = Held(address, note, self.worker.clock.now_ms(), labels or {})
-        await self._ask(address_of(id_of(secret)), "set", [held], key)
-        return NewToken(id=id_of(secret), agent=address, secret=secret)
-
-    async def tokens(self) -> list[TokenView]:
-        """List the tokens that are valid."""
-        found: list[TokenView] = []
-        after = ""
-        while rows := await self.store.agents(like=f"{DEFAULT_TENANT}/{TOKENS}/", after=after, limit=500):
-            for row in rows:
-                after = row.address
-                kept = (await self.store.state(row.address)).get("held")
-                if kept is not None and kept.value:
-                    body = self.worker.seal.open(kept.value) if self.worker.seal else kept.value
-                    held: Held = _HELD.decode(body, "token")
-                    found.append(
-                        TokenView(
-                            id=key_of(row.address),
-                            agent=held.agent,
-                            note=held.note,
-                            created=held.created,
-                            labels=held.labels,
-                        )
-                    )
-        return found
-
-    async def revoke_token(self, id: str) -> Done:
-        """Let a token stand for nobody any more; it is refused everywhere within five seconds."""
-        found = [t.id for t in await self.tokens() if t.id.startswith(id)] if id else []
-        if len(found) != 1:
-            raise NotFound(
-                "token.unknown" if not found else "token.ambiguous",
-                f"{id!r} names {len(found)} tokens. `holdfast token list` shows them.",
-            )
-        await self._ask(address_of(found[0]), "revoke", [], "")
-        return Done(note=f"revoked {found[0]}")
-
     async def watch(self, address: str, trace: str = "") -> AsyncIterator[Piece]:
         """Follow what an agent says and does right now, on this worker: words as they come, tools at work."""
-        target = parse_address(address)
+        target = self.principal.place(address)
         if name_of(target) not in self.worker.served:
             raise Rejected("watch.elsewhere", f"{address} does not run on this server; ask the one that serves it.")
         pieces: asyncio.Queue[Piece] = asyncio.Queue(_PIECES)
@@ -158,13 +112,37 @@ class GatewayOperations:
             told = f"{zone!r} is not a time zone; write one like Europe/Berlin or UTC."
             raise Rejected("budget.malformed", told, zone=zone) from None
         limit = Bounds(None if usd is None else round(usd * 1e9), tokens, calls)
-        budget = Budget(name, scope, per, limit, zone, note)
+        budget = Budget(self._own(name), self._scope(scope), per, limit, zone, note)
         await self.store.set_budget(budget)
         return self._budget(budget, Amounts(), Amounts())
 
+    def _own(self, name: str) -> str:
+        """A budget's name as the store knows it: other tenants have names of their own."""
+        who = self.principal
+        if "/" in name:
+            who.check_reach(name.partition("/")[0])
+            return name
+        return name if who.home == DEFAULT_TENANT else f"{who.home}/{name}"
+
+    def _scope(self, scope: str) -> str:
+        """A scope as the budgets count it; raises ``Rejected(tenant.crossed)`` for one that others fall under."""
+        who = self.principal
+        if who.tenant == EVERY_TENANT:
+            return scope
+        kind, _, rest = scope.partition(":")
+        if kind in ("system", "tenant"):
+            who.check_reach(rest or EVERY_TENANT)
+            return scope
+        return scope_in(who.tenant, scope)
+
+    def _sees(self, budget: Budget) -> bool:
+        who = self.principal
+        tenant, slash, _ = budget.name.partition("/")
+        return who.reaches(tenant if slash else DEFAULT_TENANT)
+
     async def drop_budget(self, name: str) -> Done:
         """Remove a limit."""
-        if not await self.store.drop_budget(name):
+        if not await self.store.drop_budget(self._own(name)):
             raise NotFound("budget.unknown", f"There is no budget {name!r}. `holdfast budget list` shows them.", budget=name)
         return Done(note=f"removed the budget {name}")
 
@@ -172,7 +150,7 @@ class GatewayOperations:
         """List the limits, and what is spent of each in its present window."""
         found: list[BudgetView] = []
         now = self.worker.clock.now_ms()
-        for budget in await self.store.budgets():
+        for budget in filter(self._sees, await self.store.budgets()):
             windows = [] if budget.per == "turn" else [window_of(budget, "", now)]
             rows = await self.store.spending(budget.name, windows, limit=1)
             spent, held = (rows[0].spent, rows[0].outstanding) if rows else (Amounts(), Amounts())
@@ -191,6 +169,8 @@ class GatewayOperations:
         trace, or a label (team). Times in milliseconds."""
         keys = [key if key in DIMENSIONS or key.startswith(LABEL) else f"{LABEL}{key}" for key in by or []]
         wanted = {k if k in DIMENSIONS or k.startswith(LABEL) else f"{LABEL}{k}": v for k, v in (where or {}).items()}
+        if self.principal.within:
+            wanted["tenant"] = self.principal.tenant
         rows = await self.store.cost(keys, since, until, wanted, limit)
         return [
             CostView(
@@ -214,7 +194,7 @@ class GatewayOperations:
         week = now - timedelta(days=7)
         so_far = await self.cost([], _ms(first), 0, where)
         lately = await self.cost([], _ms(week), 0, where)
-        first_row = await self.store.usage(since=_ms(week), limit=1)
+        first_row = await self.store.usage(since=_ms(week), limit=1, like=self.principal.within)
         days = 7.0 if not first_row else min(7.0, max((_ms(now) - first_row[0].at) / 86_400_000, 1 / 24))
         spent = so_far[0].usd if so_far else 0.0
         daily = (lately[0].usd if lately else 0.0) / days
@@ -227,7 +207,9 @@ class GatewayOperations:
         self, after: int = 0, since: int = 0, until: int = 0, agent: str = "", limit: int = 1000
     ) -> list[UsageRow]:
         """Read the ledger, oldest first: one row for each answer of a model."""
-        return await self.store.usage(after, since, until, parse_address(agent) if agent else "", min(limit, 10_000))
+        who = self.principal
+        one = who.place(agent) if agent else ""
+        return await self.store.usage(after, since, until, one, min(limit, 10_000), "" if one else who.within)
 
     def _budget(self, budget: Budget, spent: Amounts, held: Amounts) -> BudgetView:
         limit = budget.limit
@@ -245,12 +227,6 @@ class GatewayOperations:
             zone=budget.zone,
             note=budget.note,
         )
-
-    async def _known(self, to: str, handler: str = "") -> Any:
-        raise NotImplementedError
-
-    async def _ask(self, to: str, handler: str, args: list[Any], key: str) -> Any:
-        raise NotImplementedError
 
 
 def _ms(moment: datetime) -> int:

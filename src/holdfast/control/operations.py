@@ -6,40 +6,40 @@ line is its summary; see ``registry``. ``invoke`` calls one by name with JSON-li
 
 from __future__ import annotations
 
+import copy
 import os
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any, Protocol
 
 import msgspec
 
-from ..domain.address import DEFAULT_TENANT, key_of, name_of, short
-from ..domain.address import address as parse_address
+from ..domain.address import Address, name_of, short, tenant_of
 from ..domain.errors import LimitExceeded, NotFound, Rejected, TurnFailed
-from ..domain.labels import USER
-from ..domain.message import Kind, Message, Outcome, Status
+from ..domain.message import Kind, Message, Outcome
+from ..domain.principal import EVERY_TENANT, OWNER, Principal, identity_of
 from ..domain.topics import check_topic
 from ..flow import Flow
-from ..journal.codec import NIL, Raw, decode_any, encode, encode_message, encode_outcome, error_of
+from ..journal.codec import NIL, Raw, encode, encode_outcome, error_of
 from ..mailbox.worker import Worker
-from ..ports.store import Commit, Send, Store
+from ..ports.store import Commit, Store
 from ..turn.definition import HandlerSpec, Registry
-from . import adopting, occurrences, reading, schedules
-from .approvals import Word
+from . import adopting, reading
 from .approving import ApprovalOperations
+from .dead_letters import DeadLetterOperations
 from .gateway import GatewayOperations
-from .occurrences import Rule
+from .identity.operations import IdentityOperations
+from .identity.scopes import permit
 from .registry import find
+from .scheduling import ScheduleOperations
 from .sweeping import YOUNG_SECONDS, sweep
 from .views import (
     AgentView,
-    DeadLetter,
     DefinitionView,
     Delivered,
     Done,
     EntryView,
     Question,
-    ScheduleView,
     ServerView,
     VersionView,
     WaitView,
@@ -59,8 +59,18 @@ class Host(Protocol):
         ...
 
 
-class Operations(GatewayOperations, ApprovalOperations):
-    """See the module. ``worker`` is this process's; it need not serve any definition itself."""
+_OWN = "holdfast."
+"""Agents whose names begin so are the operations' own: a message of anybody's could make them do what its sender may not."""
+
+
+class Operations(ApprovalOperations, DeadLetterOperations, GatewayOperations, IdentityOperations, ScheduleOperations):
+    """See the module. ``worker`` is this process's; it need not serve any definition itself.
+
+    They are done in somebody's name: the owner's of this process unless ``acting_for`` says otherwise, and see and touch
+    only what that principal reaches.
+    """
+
+    principal: Principal = OWNER
 
     def __init__(self, store: Store, worker: Worker, flow: Flow, registry: Registry, host: Host | None = None) -> None:
         self.host = host
@@ -68,7 +78,20 @@ class Operations(GatewayOperations, ApprovalOperations):
         self.worker = worker
         self.flow = flow
         self.registry = registry
-        self.backlog_of_calls = 0
+
+    def acting_for(self, principal: Principal) -> Operations:
+        """The same operations in the name of somebody else."""
+        if principal is self.principal:
+            return self
+        others = copy.copy(self)
+        others.principal = principal
+        return others
+
+    def allowed(self, name: str) -> Callable[..., Any]:
+        """An operation by name, if its principal may call it. Raises ``Rejected(auth.scope)``,
+        ``Rejected(auth.required)``."""
+        permit(self.principal, name)
+        return getattr(self, name)
 
     # -- messages -----------------------------------------------------------------------------------------------
 
@@ -118,13 +141,15 @@ class Operations(GatewayOperations, ApprovalOperations):
         id, _ = await self.flow.accept(message, wait=False)
         return Delivered(id=id)
 
-    async def publish(
-        self, topic: str, payload: bytes, tenant: str = "default", sender: str = "client", key: str = ""
-    ) -> Done:
-        """Publish on a topic: every subscribed agent gets it exactly once."""
+    async def publish(self, topic: str, payload: bytes, tenant: str = "", sender: str = "client", key: str = "") -> Done:
+        """Publish on a topic: every subscribed agent of the tenant gets it exactly once."""
         check_topic(topic)
         payload = await self.worker.artifacts.lifted_payload(payload)
-        message = self._request("default/x/x", "", payload, key, 0, f"{tenant}/{sender}/-", "")
+        tenant = tenant or self.principal.home
+        self.principal.check_reach(tenant)
+        message = self._request("x/x", "", payload, key, 0, sender, "")
+        if tenant_of(message.sender) != tenant:  # the store reads off the sender whose topic is meant
+            message.sender = f"{tenant}/{message.sender}/-"
         message.to = f"topic:{topic}"
         await self.flow.accept(message, wait=False)
         return Done(note=f"published on {topic}")
@@ -141,17 +166,35 @@ class Operations(GatewayOperations, ApprovalOperations):
             )
         if not -100 <= priority <= 100:
             raise Rejected("message.priority", f"A priority lies between -100 and 100; {priority} does not.")
+        who = self.principal
+        target = who.place(to)
+        if name_of(target).startswith(_OWN) and not who.owner:
+            raise Rejected(
+                "agent.reserved",
+                f"{name_of(target)} is part of Holdfast and takes no messages from outside; there is an operation for "
+                "what it does (`holdfast schedule`, `holdfast token`).",
+                agent=name_of(target),
+            )
+        return self._message(target, handler, payload, key, priority, sender, trace)
+
+    def _message(
+        self, to: Address, handler: str, payload: bytes, key: str = "", priority: int = 0, sender: str = "", trace: str = ""
+    ) -> Message:
+        """A message of the principal's: who sends it, for whom, and how far it is to be trusted comes from there."""
+        who = self.principal
         return Message(
-            parse_address(to),
+            to,
             Kind.REQUEST,
             handler,
             payload,
             key=key,
-            sender=sender,
+            sender=who.sender(sender),
             trace=trace or self.worker.random.token(16),
-            labels=(USER,),
+            labels=who.labels,
             priority=priority,
             created=self.worker.clock.now_ms(),
+            chain=who.chain,
+            tags=dict(who.tags),
         )
 
     async def _check(self, message: Message) -> None:
@@ -186,38 +229,45 @@ class Operations(GatewayOperations, ApprovalOperations):
 
     async def agents(self, like: str = "", mode: str = "", after: str = "", limit: int = 100) -> list[AgentView]:
         """List agents by address. ``like`` is a prefix, e.g. ``desk/``."""
-        prefix = like if like.count("/") == 2 or not like else f"default/{like}"
+        who = self.principal
+        prefix = like if like.count("/") == 2 else f"{who.home}/{like}" if like else who.within
+        if prefix:
+            who.check_reach(tenant_of(prefix))
         rows = await self.store.agents(like=prefix, mode=mode, after=after, limit=limit)
         return [reading.agent_view(row, self.worker) for row in rows]
 
     async def describe(self, address: str) -> AgentView:
         """Tell everything about one agent's present."""
-        row = await self.store.agent(parse_address(address))
+        row = await self.store.agent(self.principal.place(address))
         if row is None:
             raise reading.unknown(address)
         return reading.agent_view(row, self.worker)
 
     async def journal(self, address: str, after: int = 0, limit: int = 100, turn: int = 0) -> list[EntryView]:
         """Read an agent's journal, oldest first."""
-        rows = await self.store.entries(parse_address(address), after, min(limit, 10_000), turn)
+        rows = await self.store.entries(self.principal.place(address), after, min(limit, 10_000), turn)
         return [reading.entry_view(row, self.worker) for row in rows]
 
     async def state(self, address: str) -> dict[str, Any]:
         """Read an agent's state."""
-        rows = await self.store.state(parse_address(address))
+        rows = await self.store.state(self.principal.place(address))
         return {k: reading.plain(r.value, self.worker) for k, r in rows.items() if r.value is not None}
 
     async def asks(self, limit: int = 100) -> list[Question]:
         """List the questions that wait for a person."""
-        return [reading.question(w, self.worker) for w in await self.store.waits(verb="ask", limit=limit)]
+        return [
+            reading.question(w, self.worker)
+            for w in await self.store.waits(verb="ask", limit=limit, like=self.principal.within)
+        ]
 
     async def waits(self, verb: str = "", limit: int = 100) -> list[WaitView]:
         """List what turns wait for."""
-        return [reading.wait_view(w, self.worker) for w in await self.store.waits(verb=verb, limit=limit)]
+        found = await self.store.waits(verb=verb, limit=limit, like=self.principal.within)
+        return [reading.wait_view(w, self.worker) for w in found]
 
     async def follow(self, address: str, after: int = 0, turn: int = 0) -> AsyncIterator[EntryView]:
         """Read an agent's journal and go on as it grows."""
-        target = parse_address(address)
+        target = self.principal.place(address)
         while True:
             rows = await self.store.entries(target, after, 500, turn)
             for row in rows:
@@ -236,12 +286,14 @@ class Operations(GatewayOperations, ApprovalOperations):
                     name=d.name, version=d.version, published=d.published, handlers=d.handlers, served=latest is not None
                 )
         if name and not seen:
-            await self._known(f"default/{name}/x")
+            await self._known(self.principal.place(f"{name}/x"))
         return sorted(seen.values(), key=lambda v: v.name)
 
     async def stats(self) -> dict[str, int]:
         """Count agents, messages and entries."""
-        found = await self.store.stats()
+        found = await self.store.stats(self.principal.within)
+        if self.principal.within:
+            return found
         return {
             **found,
             "in_memory": sum(len(a.running) for a in self.worker.holdings.actives.values()),
@@ -250,7 +302,10 @@ class Operations(GatewayOperations, ApprovalOperations):
 
     async def versions(self) -> list[VersionView]:
         """List the versions of all definitions and how many open turns need each."""
-        return await reading.versions(self.store, self.registry)
+        found = await reading.versions(self.store, self.registry)
+        if self.principal.within:  # how busy others are is none of its business
+            return [msgspec.structs.replace(v, open_turns=0) for v in found]
+        return found
 
     # -- people -------------------------------------------------------------------------------------------------
 
@@ -264,16 +319,17 @@ class Operations(GatewayOperations, ApprovalOperations):
                 choices=asked.choices,
             )
         if asked.approval is not None:
-            return await self._approve(asked, Word(str(value), by, ["*"]))
+            return await self._approve(asked, self._word(str(value), by))
         turn, _, path = asked.id.partition("#")[2].partition(".")
-        outcome = Outcome(Raw(encode(value, "answer")), None, (f"person:{by}",))
+        who = self.principal.sender(by)
+        outcome = Outcome(Raw(encode(value, "answer")), None, (f"person:{identity_of(who)[1]}",))
         message = Message(
-            parse_address(asked.address),
+            self.principal.place(asked.address),
             Kind.ANSWER,
             path,
             encode_outcome(outcome),
             key=f"answer:{turn}:{path}",
-            sender=by,
+            sender=who,
             turn=int(turn),
             created=self.worker.clock.now_ms(),
         )
@@ -282,7 +338,7 @@ class Operations(GatewayOperations, ApprovalOperations):
 
     async def _question(self, question: str) -> Question:
         place, _, rest = question.partition("#")
-        found = [q for q in await self._questions(parse_address(place)) if not rest or q.id.partition("#")[2] == rest]
+        found = [q for q in await self._questions(self.principal.place(place)) if not rest or q.id.partition("#")[2] == rest]
         if len(found) != 1:
             ids = ", ".join(q.id for q in found) or "none"
             raise NotFound(
@@ -299,14 +355,14 @@ class Operations(GatewayOperations, ApprovalOperations):
 
     async def pause(self, address: str, why: str = "", by: str = "person") -> Done:
         """Let an agent start nothing and go on with nothing until it is resumed."""
-        return await self._mode(address, "paused", f"{by}: {why}" if why else by)
+        return await self._mode(address, "paused", self._by(by, why))
 
     async def resume(self, address: str) -> Done:
         """Let a paused agent go on."""
         return await self._mode(address, "active", "")
 
     async def _mode(self, address: str, mode: str, reason: str) -> Done:
-        target = parse_address(address)
+        target = self.principal.place(address)
         await self.describe(target)
         await self.worker.committer.submit_commit(Commit(mode=(target, mode, reason)))
         active = self.worker.holdings.actives.get(target)
@@ -316,7 +372,11 @@ class Operations(GatewayOperations, ApprovalOperations):
 
     async def retire(self, address: str, why: str = "", by: str = "person") -> Done:
         """Let an agent take no more messages, for good or until it is resumed; its journal stays."""
-        return await self._mode(address, "retired", f"{by}: {why}" if why else by)
+        return await self._mode(address, "retired", self._by(by, why))
+
+    def _by(self, by: str, why: str) -> str:
+        who = self.principal.sender(by)
+        return f"{who}: {why}" if why else who
 
     async def cancel(self, address: str, turn: int = 0, why: str = "") -> Done:
         """Cancel an agent's turn (or all open ones): its cleanup and compensations run. A negative turn is a message id."""
@@ -332,7 +392,7 @@ class Operations(GatewayOperations, ApprovalOperations):
 
     async def adopt(self, address: str, turn: int = 0) -> Done:
         """Let turns that began on an older version go on with the newest one that this server has."""
-        target = parse_address(address)
+        target = self.principal.place(address)
         row = await self.store.agent(target)
         if row is None:
             raise reading.unknown(address)
@@ -352,98 +412,20 @@ class Operations(GatewayOperations, ApprovalOperations):
         return Done(note=f"{len(old)} turn(s) of {short(target)} go on with version {latest.version}", count=len(old))
 
     async def _control(self, address: str, verb: str, turn: int, why: str) -> Done:
-        target = parse_address(address)
+        target = self.principal.place(address)
         await self.describe(target)
         payload = encode({"turn": turn, "why": why})
-        message = Message(target, Kind.CONTROL, verb, payload, turn=max(turn, 0), created=self.worker.clock.now_ms())
+        message = self._message(target, verb, payload)
+        message.kind, message.turn = Kind.CONTROL, max(turn, 0)
         await self.flow.accept(message, wait=False)
         return Done(note=f"{verb} sent to {address}")
 
-    # -- dead letters -------------------------------------------------------------------------------------------
-
-    async def dead(self, address: str = "", after: int = 0, limit: int = 100) -> list[DeadLetter]:
-        """List messages whose turns failed with nobody to tell."""
-        where = parse_address(address) if address else ""
-        rows = await self.store.messages(statuses=(Status.DEAD,), address=where, after=after, limit=limit)
-        return [await reading.dead_letter(row, self.store, self.worker) for row in rows]
-
-    async def redeliver(self, id: int, payload: bytes = b"") -> Delivered:
-        """Send a dead letter again, with other arguments if given; it leaves the list."""
-        from ..ports.store import Mark
-
-        row = await self.store.message(id)
-        if row is None or row.status != Status.DEAD:
-            raise NotFound("dead.unknown", f"There is no dead letter {id}. `holdfast dead` lists them.", id=id)
-        old = self.worker.loader.item(row).message
-        message = msgspec.structs.replace(
-            old,
-            to=row.address,
-            payload=payload or old.payload,
-            key="",
-            origin="",
-            due=0,
-            created=self.worker.clock.now_ms(),
-        )
+    async def _ask(self, to: Address, handler: str, args: list[Any], key: str) -> Raw:
+        """Have one of the operations' own agents do something."""
+        message = self._message(to, handler, encode((args, {}), "arguments"), key)
         await self._check(message)
-        send = Send(message, self.worker.sealed(encode_message(message)))
-        mark = Mark(id, Status.FAILED, row.turn, row.version, row.ended)
-        receipt = await self.worker.committer.submit_commit(Commit(sends=[send], marks=[mark]))
-        return Delivered(id=receipt.ids[0])
-
-    async def discard(self, id: int) -> Done:
-        """Take a dead letter off the list without sending it again."""
-        from ..ports.store import Mark
-
-        row = await self.store.message(id)
-        if row is None or row.status != Status.DEAD:
-            raise NotFound("dead.unknown", f"There is no dead letter {id}. `holdfast dead` lists them.", id=id)
-        mark = Mark(id, Status.FAILED, row.turn, row.version, row.ended)
-        await self.worker.committer.submit_commit(Commit(marks=[mark]))
-        return Done(note=f"discarded {id}")
-
-    # -- schedules ----------------------------------------------------------------------------------------------
-
-    async def schedule(
-        self,
-        name: str,
-        to: str,
-        handler: str,
-        payload: bytes,
-        cron: str = "",
-        every_seconds: float = 0,
-        zone: str = "UTC",
-        missed: str = "once",
-        key: str = "",
-    ) -> ScheduleView:
-        """Send a message again and again, by a cron expression or an interval. The same name again changes it."""
-        rule = Rule(cron, int(every_seconds * 1000), zone, self.worker.clock.now_ms())
-        occurrences.check(rule, missed)
-        await self._check(self._request(to, handler, payload, "", 0, "schedule", ""))
-        args, kwargs = decode_any(payload)
-        spec = schedules.Spec(parse_address(to), handler, args, kwargs, rule, missed)
-        done = await self._ask(schedules.target(name), "set", [spec], key)
-        return reading.schedule(name, msgspec.msgpack.decode(done, type=schedules.Spec))
-
-    async def schedules(self) -> list[ScheduleView]:
-        """List the schedules."""
-        found: list[ScheduleView] = []
-        after = ""
-        while rows := await self.store.agents(like=f"{DEFAULT_TENANT}/{schedules.NAME}/", after=after, limit=500):
-            for row in rows:
-                after = row.address
-                kept = (await self.store.state(row.address)).get("spec")
-                if kept is not None and kept.value:
-                    body = self.worker.seal.open(kept.value) if self.worker.seal else kept.value
-                    found.append(reading.schedule(key_of(row.address), msgspec.msgpack.decode(body, type=schedules.Spec)))
-        return found
-
-    async def unschedule(self, name: str, key: str = "") -> Done:
-        """Remove a schedule."""
-        await self._ask(schedules.target(name), "remove", [], key)
-        return Done(note=f"removed the schedule {name}")
-
-    async def _ask(self, to: str, handler: str, args: list[Any], key: str) -> Raw:
-        outcome = await self.call(to, handler, encode((args, {}), "arguments"), key=key)
+        _, outcome = await self.flow.accept(message, wait=True)
+        assert outcome is not None
         if outcome.failure is not None:
             raise error_of(outcome.failure, TurnFailed, "turn.failed")
         return outcome.value
@@ -458,13 +440,16 @@ class Operations(GatewayOperations, ApprovalOperations):
         """Tell what this process is."""
         from .. import __version__
 
+        name, serves = self.host.name if self.host else "", sorted(self.registry.latest)
+        if self.principal.tenant != EVERY_TENANT:  # where it runs and what else it does is its owner's business
+            return ServerView(version=__version__, name=name, pid=0, host="", store="", serves=serves, warm=0, in_memory=0)
         return ServerView(
             version=__version__,
-            name=self.host.name if self.host else "",
+            name=name,
             pid=os.getpid(),
             host=socket.gethostname(),
             store=self.store.url,
-            serves=sorted(self.registry.latest),
+            serves=serves,
             warm=len(self.worker.holdings.actives),
             in_memory=sum(len(a.running) for a in self.worker.holdings.actives.values()),
         )
@@ -520,18 +505,19 @@ class Operations(GatewayOperations, ApprovalOperations):
     # -- by name ------------------------------------------------------------------------------------------------
 
     async def invoke(self, name: str, given: dict[str, Any]) -> Any:
-        """Call an operation with JSON-like input. Raises ``NotFound(operation.unknown)``, ``Rejected(operation.input)``."""
+        """Call an operation with JSON-like input. Raises ``NotFound(operation.unknown)``, ``Rejected(operation.input)``, and
+        what ``allowed`` raises."""
         what = find(type(self), name)
         if what.streams:
             raise Rejected("operation.input", f"{name} goes on: read it as a stream.", operation=name)
-        return await getattr(self, name)(**what.inputs(given))
+        return await self.allowed(name)(**what.inputs(given))
 
     def stream(self, name: str, given: dict[str, Any]) -> AsyncIterator[Any]:
         """The items of one that streams, with JSON-like input. Raises as ``invoke`` does."""
         what = find(type(self), name)
         if not what.streams:
             raise Rejected("operation.input", f"{name} is a single answer, not a stream.", operation=name)
-        return getattr(self, name)(**what.inputs(given))
+        return self.allowed(name)(**what.inputs(given))
 
 
 __all__ = ["Operations"]

@@ -2,18 +2,15 @@
 
 Each request is a message to the agent, for a handler that every agent has: so it passes the gate, lands in the agent's
 journal, its ledger and its budgets, whatever the program is written in. ``outside/<name>`` is there for programs that are no
-agent otherwise. Tokens are agents too (``holdfast.token/<id>``), like schedules: listed, journaled, revoked by a message.
+agent otherwise. Whose a token is, ``identity/held.py`` knows.
 """
 
 from __future__ import annotations
 
-from hashlib import sha256
 from typing import Any
 
 import msgspec
 
-from ..domain.address import make
-from ..domain.errors import NotFound
 from ..models.dialects import DIALECTS
 from ..models.job import Job, Reply
 from ..sdk.agent import Agent
@@ -25,20 +22,8 @@ from .lifting import Placed, put_back
 
 ASK = "holdfast.model"
 """The handler that every agent has."""
-TOKENS = "holdfast.token"
-PREFIX = "hf_"
 
 outside = Agent("outside", description="Programs from outside that ask models through the gateway.")
-token = Agent(TOKENS, description="A secret that lets a program act as an agent.")
-
-
-class Held(msgspec.Struct):
-    """What a token stands for."""
-
-    agent: str
-    note: str = ""
-    created: int = 0
-    labels: dict[str, str] = {}
 
 
 class Asked(msgspec.Struct):
@@ -76,29 +61,4 @@ def _body(reply: Reply, asked: Asked, ctx: Context) -> dict[str, Any]:
 ASK_SPEC = HandlerSpec(answer, name=ASK, shared=True, timeout_seconds=0.0)
 
 
-@token.handler(name="set")
-async def create(ctx: Context, held: Held) -> Held:
-    """Let the token stand for an agent."""
-    await ctx.state.set("held", held)
-    return held
-
-
-@token.handler
-async def revoke(ctx: Context) -> None:
-    """The token stands for nobody any more."""
-    if await ctx.state.get("held") is None:
-        raise NotFound("token.unknown", f"There is no token {ctx.key!r}. `holdfast token list` shows them.")
-    await ctx.state.delete("held")
-
-
-def id_of(secret: str) -> str:
-    """A token's public name: nobody can go back from it to the secret."""
-    return sha256(secret.encode()).hexdigest()[:20]
-
-
-def address_of(id: str) -> str:
-    """The agent that a token is."""
-    return make(TOKENS, id)
-
-
-__all__ = ["ASK", "ASK_SPEC", "PREFIX", "TOKENS", "Asked", "Held", "address_of", "id_of", "outside", "token"]
+__all__ = ["ASK", "ASK_SPEC", "Asked", "outside"]

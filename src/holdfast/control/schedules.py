@@ -99,9 +99,9 @@ async def _now(ctx: Context) -> int:
     return int((await ctx.now()).timestamp() * 1000)
 
 
-def target(name: str) -> Address:
-    """The address of a schedule; raises ``Rejected(address.malformed)`` for a bad name."""
-    return make(NAME, name)
+def target(name: str, tenant: str) -> Address:
+    """The address of a tenant's schedule; raises ``Rejected(address.malformed)`` for a bad name."""
+    return make(NAME, name, tenant)
 
 
 def shown(spec: Spec) -> str:

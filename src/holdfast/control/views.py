@@ -233,24 +233,6 @@ class ModelView(View):
     key: str
 
 
-class TokenView(View):
-    """A token: which agent it stands for. ``created`` in milliseconds."""
-
-    id: str
-    agent: str
-    note: str
-    created: int
-    labels: dict[str, str]
-
-
-class NewToken(View):
-    """A token just made; ``secret`` is shown this once."""
-
-    id: str
-    agent: str
-    secret: str
-
-
 class Piece(View):
     """Something that an agent says or does right now. ``kind``: listening, text, thinking, call (a part begins; ``name`` of
     the tool), grew (``text`` more of the part), ended, restart (the answer begins anew), tool (``text`` its arguments),

@@ -17,11 +17,11 @@ BUILT_IN = "holdfast."
 """How the names of the system's own agents begin."""
 
 
-def address(text: str) -> Address:
-    """Parse what a person typed. Raises ``Rejected(address.malformed)``."""
+def address(text: str, tenant: str = DEFAULT_TENANT) -> Address:
+    """Parse what a person typed; ``tenant`` is meant where none is named. Raises ``Rejected(address.malformed)``."""
     parts = text.split("/")
     if len(parts) == 2:
-        parts = [DEFAULT_TENANT, *parts]
+        parts = [tenant, *parts]
     if len(parts) != 3 or not _NAME.match(parts[0]) or not _NAME.match(parts[1]) or not _KEY.match(parts[2]):
         raise Rejected(
             "address.malformed",
@@ -45,6 +45,11 @@ def name_of(full: str) -> str:
 def key_of(full: str) -> str:
     """The key in a full address."""
     return full.split("/", 2)[2]
+
+
+def is_tenant(text: str) -> bool:
+    """Whether this can be a tenant's name."""
+    return _NAME.match(text) is not None
 
 
 def tenant_of(full: str) -> str:

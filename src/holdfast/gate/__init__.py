@@ -1,5 +1,6 @@
 """The gate: every step, message and call passes ``review`` before it happens."""
 
 from .review import AllowAll, Gate, refuse
+from .tenants import Tenants
 
-__all__ = ["AllowAll", "Gate", "refuse"]
+__all__ = ["AllowAll", "Gate", "Tenants", "refuse"]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import ssl
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from typing import Any, cast
@@ -266,9 +267,16 @@ class Caller:
                 if self.at.path:
                     _, line = await loop.create_unix_connection(make, self.at.path)
                 else:
-                    _, line = await loop.create_connection(make, self.at.host, self.at.port)
+                    _, line = await loop.create_connection(make, self.at.host, self.at.port, ssl=_tls(self.at))
                 self.server = await line.greeted
                 return line
+        except ssl.SSLError as error:
+            raise Unavailable(
+                "server.tls",
+                f"No safe connection to {self.at.url}: {error.reason or error}. If its certificate is your own authority's, "
+                "say where that is (HOLDFAST_CA).",
+                url=self.at.url,
+            ) from error
         except (OSError, TimeoutError) as error:
             if line is not None:
                 line.close()
@@ -331,6 +339,10 @@ class Caller:
             line = self._line
             line.close()
             await asyncio.wait([line.lost], timeout=1.0)
+
+
+def _tls(at: Endpoint) -> ssl.SSLContext | None:
+    return ssl.create_default_context(cafile=os.environ.get("HOLDFAST_CA") or None) if at.tls else None
 
 
 def _ignore(name: str, body: Raw) -> None:

@@ -1,4 +1,4 @@
-"""Where a server is: ``holdfast://127.0.0.1:7433`` or ``holdfast+unix:///run/holdfast.sock``."""
+"""Where a server is: ``holdfast://127.0.0.1:7433``, ``holdfast+tls://host:7433`` or ``holdfast+unix:///run/holdfast.sock``."""
 
 from __future__ import annotations
 
@@ -14,29 +14,25 @@ DEFAULT_URL = f"holdfast://127.0.0.1:{DEFAULT_PORT}"
 
 
 class Endpoint(msgspec.Struct, frozen=True):
-    """A host and port, or the path of a unix socket."""
+    """A host and port, or the path of a unix socket. ``tls``: encrypted, the server proved by its certificate."""
 
     host: str = "127.0.0.1"
     port: int = DEFAULT_PORT
     path: str = ""
+    tls: bool = False
 
     @property
     def url(self) -> str:
         """The form that ``endpoint`` reads back."""
         if self.path:
             return f"holdfast+unix://{self.path}"
-        return f"holdfast://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
+        scheme = "holdfast+tls" if self.tls else "holdfast"
+        return f"{scheme}://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
 
-    def check_local(self) -> Endpoint:
-        """Refuse to be reachable from other machines: the wire has no identity and no encryption of its own."""
-        if not self.path and not _is_loopback(self.host):
-            raise Rejected(
-                "server.not_local",
-                f"Holdfast's wire listens only on this machine, and {self.host} is reachable from others. Use 127.0.0.1, "
-                "a unix socket (--unix PATH), or a tunnel (ssh -L 7433:127.0.0.1:7433).",
-                host=self.host,
-            )
-        return self
+    @property
+    def local(self) -> bool:
+        """Whether only this machine reaches it."""
+        return bool(self.path) or is_loopback(self.host)
 
 
 def endpoint(url: str) -> Endpoint:
@@ -47,8 +43,8 @@ def endpoint(url: str) -> Endpoint:
     except ValueError:
         raise _malformed(url) from None
     extra = parts.query or parts.fragment or parts.username or parts.password
-    if parts.scheme == "holdfast" and parts.hostname and parts.path in ("", "/") and not extra:
-        return Endpoint(parts.hostname, port)
+    if parts.scheme in ("holdfast", "holdfast+tls") and parts.hostname and parts.path in ("", "/") and not extra:
+        return Endpoint(parts.hostname, port, tls=parts.scheme == "holdfast+tls")
     if parts.scheme == "holdfast+unix" and not parts.netloc and len(parts.path) > 1 and not extra:
         return Endpoint("", 0, parts.path)
     raise _malformed(url)
@@ -62,7 +58,8 @@ def _malformed(url: str) -> Rejected:
     )
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a host's name or address is this machine's own, and nobody else's."""
     if host == "localhost":
         return True
     try:

@@ -50,11 +50,12 @@ class Problem(msgspec.Struct, array_like=True):
 
 
 class Hello(msgspec.Struct):
-    """What each side says of itself first. ``Frame.id`` carries its protocol number."""
+    """What each side says of itself first. ``Frame.id`` carries its protocol number. ``token`` proves who a client is."""
 
     version: str = ""
     name: str = ""
     pid: int = 0
+    token: str = ""
 
 
 def _plain(value: Any) -> Any:
@@ -100,8 +101,9 @@ class Splitter:
         self._rest = bytearray()
         self._want = _HEAD
 
-    def feed(self, data: bytes) -> Iterator[Frame]:
-        """The frames that are complete now. Raises ``LimitExceeded(frame.too_large)``, ``Rejected(frame.malformed)``."""
+    def feed(self, data: bytes, most: int = FRAME_BYTES) -> Iterator[Frame]:
+        """The frames that are complete now, none longer than ``most``. Raises ``LimitExceeded(frame.too_large)``,
+        ``Rejected(frame.malformed)``."""
         if self._rest:
             self._rest += data
             if len(self._rest) < self._want:
@@ -111,7 +113,7 @@ class Splitter:
         at, end = 0, len(data)
         while end - at >= _HEAD:
             size = int.from_bytes(data[at : at + _HEAD], "big")
-            if size > FRAME_BYTES:
+            if size > most:
                 raise too_large(size)
             if end - at - _HEAD < size:
                 break

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import ssl
 import stat
 from collections.abc import AsyncIterator
 from typing import Any, Protocol, cast
@@ -25,6 +26,8 @@ log = logging.getLogger("holdfast")
 REQUESTS = 100_000
 """Requests of one connection that may be open at the same time."""
 _HELLO_SECONDS = 10.0
+_HELLO_BYTES = 64 << 10
+"""Of somebody who was not let in yet."""
 _WRONG_DOOR = (
     b"This port speaks Holdfast's own protocol, which you did not. "
     b"Use the holdfast command or holdfast.connect() from Python.\n"
@@ -34,8 +37,8 @@ _WRONG_DOOR = (
 class Service(Protocol):
     """What a listener serves."""
 
-    def begin(self, peer: Peer) -> None:
-        """Somebody connected."""
+    async def begin(self, peer: Peer) -> None:
+        """Somebody connected, and said ``peer.hello``. Raises what it is to be turned away with."""
         ...
 
     async def request(self, peer: Peer, name: str, body: Raw) -> Any:
@@ -60,6 +63,7 @@ class Peer(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._splitter = Splitter()
         self._greeted = False
+        self._admitting: asyncio.Task[None] | None = None
         self._out: list[bytearray] = []
         self._open = 0
         self._credit: dict[int, int] = {}
@@ -87,6 +91,8 @@ class Peer(asyncio.Protocol):
             task.cancel()
         if self._hello_timer is not None:
             self._hello_timer.cancel()
+        if self._admitting is not None:
+            self._admitting.cancel()
         if self._greeted:
             self._service.end(self)
 
@@ -103,7 +109,7 @@ class Peer(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         try:
-            for frame in self._splitter.feed(data):
+            for frame in self._splitter.feed(data, frames.FRAME_BYTES if self._greeted else _HELLO_BYTES):
                 if self.transport is None or self.transport.is_closing():
                     return
                 if self._greeted:
@@ -120,7 +126,7 @@ class Peer(asyncio.Protocol):
     # -- frames -------------------------------------------------------------------------------------------------
 
     def _greet(self, frame: Frame) -> None:
-        if frame.kind != frames.HELLO or frame.name != frames.MAGIC:
+        if frame.kind != frames.HELLO or frame.name != frames.MAGIC or self._admitting is not None:
             self._turn_away()
             return
         try:
@@ -141,11 +147,22 @@ class Peer(asyncio.Protocol):
             self._send(pack(frames.FAULT, 0, "", Problem.of(error)))
             self.close()
             return
+        self._admitting = asyncio.Task(self._admit(), loop=self._loop)
+
+    async def _admit(self) -> None:
+        """Let it in, or say why not."""
+        try:
+            await self._service.begin(self)
+        except HoldfastError as error:
+            self._send(pack(frames.FAULT, 0, "", Problem.of(error)))
+            self.close()
+            return
+        if self.transport is None:
+            return
         self._greeted = True
         if self._hello_timer is not None:
             self._hello_timer.cancel()
-        self._service.begin(self)
-        self._send(pack(frames.HELLO, frames.PROTOCOL, frames.MAGIC, mine))
+        self._send(pack(frames.HELLO, frames.PROTOCOL, frames.MAGIC, self._listener.hello))
 
     def _turn_away(self) -> None:
         if self.transport is not None:
@@ -258,8 +275,9 @@ def _internal(name: str, error: Exception) -> HoldfastError:
 class Listener:
     """Listens at one place until it is stopped."""
 
-    def __init__(self, at: Endpoint, service: Service, hello: Hello) -> None:
-        self.at = at.check_local()
+    def __init__(self, at: Endpoint, service: Service, hello: Hello, tls: ssl.SSLContext | None = None) -> None:
+        self.at = at
+        self._tls = tls
         self.service = service
         self.hello = hello
         self.peers: set[Peer] = set()
@@ -275,8 +293,9 @@ class Listener:
                 self._server = await loop.create_unix_server(lambda: Peer(self), self.at.path)
                 os.chmod(self.at.path, 0o600)
             else:
-                self._server = await loop.create_server(lambda: Peer(self), self.at.host, self.at.port)
-                self.at = Endpoint(self.at.host, self._server.sockets[0].getsockname()[1])
+                self._server = await loop.create_server(lambda: Peer(self), self.at.host, self.at.port, ssl=self._tls)
+                port = self._server.sockets[0].getsockname()[1]
+                self.at = Endpoint(self.at.host, port, tls=self._tls is not None)
         except OSError as error:
             raise self._taken(os.strerror(error.errno) if error.errno else str(error)) from error
         return self.at

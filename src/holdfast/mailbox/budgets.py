@@ -15,6 +15,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from ..domain.address import DEFAULT_TENANT, tenant_of
 from ..domain.errors import LimitExceeded, NotFound
 from ..ports.ledger import FOREVER, Amounts, Budget, Charge
 
@@ -236,13 +237,20 @@ def scopes_of(address: str, chain: tuple[str, ...], tags: dict[str, str]) -> tup
 
 @lru_cache(10_000)
 def _scopes(address: str, chain: tuple[str, ...], tags: tuple[tuple[str, str], ...]) -> tuple[str, ...]:
-    tenant = address.split("/", 1)[0]
-    scopes = ["system", f"tenant:{tenant}"]
+    tenant = tenant_of(address)
+    own: list[str] = []
     for agent in dict.fromkeys((*chain, address)):
-        _, name, key = agent.split("/", 2)
-        scopes += [f"agent:{name}", f"agent:{name}/{key}"]
-    scopes += [f"{key}:{value}" for key, value in tags]
+        if agent.count("/") == 2:  # a person or a service may stand in the chain, too
+            _, name, key = agent.split("/", 2)
+            own += [f"agent:{name}", f"agent:{name}/{key}"]
+    own += [f"{key}:{value}" for key, value in tags]
+    scopes = ["system", f"tenant:{tenant}", *(scope_in(tenant, scope) for scope in own)]
     return tuple(dict.fromkeys(scopes))
+
+
+def scope_in(tenant: str, scope: str) -> str:
+    """A scope that is a tenant's own: another tenant's agents of the same name, or labels, are not meant."""
+    return scope if tenant == DEFAULT_TENANT else f"{tenant}/{scope}"
 
 
 def window_of(budget: Budget, turn: str, now_ms: int) -> str:

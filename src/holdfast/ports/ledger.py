@@ -27,7 +27,7 @@ import msgspec
 from ..domain.errors import NotFound, Rejected
 
 LARGEST = (1 << 63) - 1
-DIMENSIONS = ("agent", "name", "model", "vendor", "target", "route", "day", "hour", "root", "outcome", "trace")
+DIMENSIONS = ("agent", "name", "model", "vendor", "target", "route", "day", "hour", "root", "outcome", "trace", "tenant")
 """What ``cost`` groups by, beside ``label:KEY``."""
 LABEL = "label:"
 FOREVER = "ever"
@@ -209,10 +209,11 @@ class Ledger(Protocol):
         ...
 
     async def usage(
-        self, after: int = 0, since: int = 0, until: int = 0, agent: str = "", limit: int = 1000
+        self, after: int = 0, since: int = 0, until: int = 0, agent: str = "", limit: int = 1000, like: str = ""
     ) -> list[UsageRow]:
-        """Usage with an id over ``after``, ``since <= at < until`` (milliseconds, 0 for no bound), of one agent if given, by
-        ascending id. Whoever reads page by page misses nothing: no row appears later below an id that was read."""
+        """Usage with an id over ``after``, ``since <= at < until`` (milliseconds, 0 for no bound), of one agent if given, of
+        those whose full address begins with ``like``, by ascending id. Whoever reads page by page misses nothing: no row
+        appears later below an id that was read."""
         ...
 
     async def cost(
@@ -225,9 +226,9 @@ class Ledger(Protocol):
     ) -> list[CostRow]:
         """Sums of usage, grouped by any of ``agent``, ``name`` (the agent's definition), ``model``, ``vendor``, ``target``,
         ``route``, ``day`` (2026-11-21), ``hour`` (2026-11-21T13, both UTC), ``root`` (the first of the chain, or the agent
-        itself), ``outcome``, ``trace``, ``label:KEY`` (empty where there is no such label); nothing to group by is the
-        total. ``where`` keeps only rows whose key of that name has that value. The dearest come first, then by keys; groups
-        without usage are not there. Raises ``Rejected(cost.by)``."""
+        itself), ``outcome``, ``trace``, ``tenant``, ``label:KEY`` (empty where there is no such label); nothing to group
+        by is the total. ``where`` keeps only rows whose key of that name has that value. The dearest come first, then by
+        keys; groups without usage are not there. Raises ``Rejected(cost.by)``."""
         ...
 
 

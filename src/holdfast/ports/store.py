@@ -365,13 +365,15 @@ class Store(Ledger, Resources, Segments, Protocol):
         ...
 
     async def messages(
-        self, *, statuses: Sequence[int], address: str = "", after: int = 0, limit: int = 100
+        self, *, statuses: Sequence[int], address: str = "", after: int = 0, limit: int = 100, like: str = ""
     ) -> list[Stored]:
-        """Message rows in given standings, ascending by id."""
+        """Message rows in given standings, ascending by id. ``like`` is a prefix of the receiver's full address."""
         ...
 
-    async def waits(self, *, verb: str = "", after: tuple[str, int, str] | None = None, limit: int = 100) -> list[Wait]:
-        """Open waits, e.g. all questions to people, with their agent's address."""
+    async def waits(
+        self, *, verb: str = "", after: tuple[str, int, str] | None = None, limit: int = 100, like: str = ""
+    ) -> list[Wait]:
+        """Open waits, e.g. all questions to people, with their agent's address. ``like`` is a prefix of that."""
         ...
 
     async def publish(self, definitions: Sequence[Definition], archives: dict[str, bytes]) -> None:
@@ -415,8 +417,9 @@ class Store(Ledger, Resources, Segments, Protocol):
         """(address, pattern, handler) of all, or of one agent."""
         ...
 
-    async def stats(self) -> dict[str, int]:
-        """Counts: agents, queued, running, waiting, dead, entries, bytes."""
+    async def stats(self, like: str = "") -> dict[str, int]:
+        """Counts: agents, queued, running, waiting, dead, entries, bytes; of the agents whose full address begins with
+        ``like`` (then without bytes, and slower)."""
         ...
 
     async def compact(self, before: int, limit: int, held: Sequence[str] = ()) -> int:

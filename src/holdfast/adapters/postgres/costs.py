@@ -16,6 +16,7 @@ _KEYS = {
     "day": "to_char(to_timestamp(at / 1000) AT TIME ZONE 'UTC', 'YYYY-MM-DD')",
     "hour": "to_char(to_timestamp(at / 1000) AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24')",
     "root": "coalesce(chain[1], agent)",
+    "tenant": "split_part(agent, '/', 1)",
 }
 """Keys of ``cost`` that are no columns."""
 _SUMS = ", ".join(
@@ -26,7 +27,8 @@ _USAGE = """
         reasoning, nanos, took_ms, first_ms, attempts, outcome, reason, id
     FROM usage
     WHERE id > $1 AND id <= $2 AND ($3::bigint = 0 OR at >= $3) AND ($4::bigint = 0 OR at < $4) AND ($5 = '' OR agent = $5)
-    ORDER BY id LIMIT $6
+        AND ($6 = '' OR (agent COLLATE "C" >= $6 AND agent COLLATE "C" < $6 || U&'\\+10FFFF'))
+    ORDER BY id LIMIT $7
 """
 
 
@@ -34,10 +36,10 @@ _LABELS = UsageRow.__struct_fields__.index("labels")
 _TEXTS = ("agent", "path", "trace", "route", "target", "vendor", "model", "outcome", "reason")
 
 
-async def usage(pool: Pool, after: int, since: int, until: int, agent: str, limit: int) -> list[UsageRow]:
+async def usage(pool: Pool, after: int, since: int, until: int, agent: str, limit: int, like: str = "") -> list[UsageRow]:
     """See the port. The end is looked for first, by a statement of its own: rows may still be missing beyond it."""
     end: int = await pool.value("SELECT usage_end()")
-    rows = await pool.rows(_USAGE, after, end, since, until, safe(agent), limit) if end > after else []
+    rows = await pool.rows(_USAGE, after, end, since, until, safe(agent), safe(like), limit) if end > after else []
     return [_usage(*row) for row in rows]
 
 

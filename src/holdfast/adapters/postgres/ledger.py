@@ -76,9 +76,9 @@ class Ledger(Listings):
         ]
 
     async def usage(
-        self, after: int = 0, since: int = 0, until: int = 0, agent: str = "", limit: int = 1000
+        self, after: int = 0, since: int = 0, until: int = 0, agent: str = "", limit: int = 1000, like: str = ""
     ) -> list[UsageRow]:
-        return await costs.usage(self._people, after, since, until, agent, limit)
+        return await costs.usage(self._people, after, since, until, agent, limit, like)
 
     async def cost(
         self,

@@ -41,6 +41,7 @@ _WAITS = """
     SELECT w.turn, w.path, w.verb, w.name, w.due, w.detail, w.since, a.address
     FROM wait w JOIN agent a ON a.id = w.agent
     WHERE ($1 = '' OR w.verb = $1) AND ($2::text IS NULL OR (a.address, w.turn, w.path) > ($2, $3, $4))
+        AND ($6 = '' OR (a.address >= $6 AND a.address < $6 || U&'\\+10FFFF'))
     ORDER BY a.address, w.turn, w.path LIMIT $5
 """
 _IN_USE = """
@@ -80,6 +81,15 @@ _STATS = """
          FROM pg_class c WHERE c.oid = 'journal'::regclass),
         (SELECT sum(pg_total_relation_size(c.oid))::bigint FROM pg_class c
          WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind = 'r')
+"""
+
+_STATS_WITHIN = """
+    WITH own AS (SELECT id FROM agent WHERE address >= $1 AND address < $1 || U&'\\+10FFFF'),
+        counted AS (SELECT m.status, count(*) AS n FROM message m JOIN own ON own.id = m.agent GROUP BY 1)
+    SELECT (SELECT count(*) FROM own),
+        coalesce((SELECT n FROM counted WHERE status = 0), 0), coalesce((SELECT n FROM counted WHERE status = 1), 0),
+        coalesce((SELECT n FROM counted WHERE status = 2), 0), coalesce((SELECT n FROM counted WHERE status = 8), 0),
+        (SELECT count(*) FROM journal j JOIN own ON own.id = j.agent), 0
 """
 
 
@@ -130,7 +140,7 @@ class Listings:
         return list(found.values())
 
     async def messages(
-        self, *, statuses: Sequence[int], address: str = "", after: int = 0, limit: int = 100
+        self, *, statuses: Sequence[int], address: str = "", after: int = 0, limit: int = 100, like: str = ""
     ) -> list[Stored]:
         wanted = [int(s) for s in statuses]
         known = "m.status <= 3 AND" if wanted and max(wanted) <= Status.BUFFERED else ""
@@ -139,14 +149,17 @@ class Listings:
             _MESSAGE
             + f"""
             WHERE {known} m.status = ANY ($1::int[]) AND m.id > $2 AND ($3 = '' OR a.address = $3)
-            ORDER BY m.id LIMIT $4
+              AND ($4 = '' OR (a.address >= $4 AND a.address < $4 || U&'\\+10FFFF'))
+            ORDER BY m.id LIMIT $5
         """
         )
-        return [stored_row(row) for row in await self._people.rows(sql, wanted, after, address, limit)]
+        return [stored_row(row) for row in await self._people.rows(sql, wanted, after, address, like, limit)]
 
-    async def waits(self, *, verb: str = "", after: tuple[str, int, str] | None = None, limit: int = 100) -> list[Wait]:
+    async def waits(
+        self, *, verb: str = "", after: tuple[str, int, str] | None = None, limit: int = 100, like: str = ""
+    ) -> list[Wait]:
         place = after or (None, None, None)
-        rows = await self._people.rows(_WAITS, verb, *place, limit)
+        rows = await self._people.rows(_WAITS, verb, *place, limit, like)
         return [Wait(turn, path, v, plain(name), *rest) for turn, path, v, name, *rest in rows]
 
     async def longest(self, verb: str, limit: int) -> list[Wait]:
@@ -215,10 +228,11 @@ class Listings:
         """
         return [(a, pattern, handler) for a, pattern, handler in await self._people.rows(sql, address)]
 
-    async def stats(self) -> dict[str, int]:
+    async def stats(self, like: str = "") -> dict[str, int]:
         """See the port. Beyond a million journal entries their number is the server's estimate."""
         names = ("agents", "queued", "running", "waiting", "dead", "entries", "bytes")
-        return dict(zip(names, await self._people.row(_STATS), strict=True))
+        row = await (self._people.row(_STATS_WITHIN, like) if like else self._people.row(_STATS))
+        return dict(zip(names, row, strict=True))
 
     async def compact(self, before: int, limit: int, held: Sequence[str] = ()) -> int:
         return await self._people.value("SELECT compact($1, $2, $3)", before, limit, list(held))

@@ -50,7 +50,7 @@ class RemoteStore:
     def __init__(self, url: str, limits: Limits | None = None) -> None:
         self.url = url
         self.limits = limits or Limits()
-        hello = Hello(name="worker", pid=os.getpid())
+        hello = Hello(name="worker", pid=os.getpid(), token=os.environ.get("HOLDFAST_TOKEN", ""))
         self._caller = Caller(endpoint(url), hello, pushed=self._pushed, patience_seconds=_PATIENCE_SECONDS)
         self._notify: dict[str, Notify] = {}
         self._ended: set[str] = set()
@@ -211,9 +211,9 @@ class RemoteStore:
         return await self._ask("spending", budget, list(windows), limit)
 
     async def usage(
-        self, after: int = 0, since: int = 0, until: int = 0, agent: str = "", limit: int = 1000
+        self, after: int = 0, since: int = 0, until: int = 0, agent: str = "", limit: int = 1000, like: str = ""
     ) -> list[UsageRow]:
-        return await self._ask("usage", after, since, until, agent, limit)
+        return await self._ask("usage", after, since, until, agent, limit, like)
 
     async def cost(
         self,
@@ -266,12 +266,14 @@ class RemoteStore:
         return await self._ask("agent", address)
 
     async def messages(
-        self, *, statuses: Sequence[int], address: str = "", after: int = 0, limit: int = 100
+        self, *, statuses: Sequence[int], address: str = "", after: int = 0, limit: int = 100, like: str = ""
     ) -> list[Stored]:
-        return await self._ask("messages", list(statuses), address, after, limit)
+        return await self._ask("messages", list(statuses), address, after, limit, like)
 
-    async def waits(self, *, verb: str = "", after: tuple[str, int, str] | None = None, limit: int = 100) -> list[Wait]:
-        return await self._ask("waits", verb, after, limit)
+    async def waits(
+        self, *, verb: str = "", after: tuple[str, int, str] | None = None, limit: int = 100, like: str = ""
+    ) -> list[Wait]:
+        return await self._ask("waits", verb, after, limit, like)
 
     async def longest(self, verb: str, limit: int) -> list[Wait]:
         return await self._ask("longest", verb, limit)
@@ -304,8 +306,8 @@ class RemoteStore:
     async def subscriptions(self, address: str = "") -> list[tuple[str, str, str]]:
         return await self._ask("subscriptions", address)
 
-    async def stats(self) -> dict[str, int]:
-        return await self._ask("stats")
+    async def stats(self, like: str = "") -> dict[str, int]:
+        return await self._ask("stats", like)
 
     async def compact(self, before: int, limit: int, held: Sequence[str] = ()) -> int:
         return await self._ask("compact", before, limit, held)

@@ -17,6 +17,7 @@ _KEYS = {
     "day": "strftime('%Y-%m-%d', at / 1000, 'unixepoch')",
     "hour": "strftime('%Y-%m-%dT%H', at / 1000, 'unixepoch')",
     "root": "coalesce(json_extract(chain, '$[0]'), agent)",
+    "tenant": "substr(agent, 1, instr(agent, '/') - 1)",
 }
 """Keys of ``cost`` that are no columns."""
 _LABEL = "coalesce((SELECT value FROM json_each(labels) WHERE key = ?), '')"
@@ -26,9 +27,12 @@ _SUMS = (
 )
 
 
-def usage(db: Database, after: int, since: int, until: int, agent: str, limit: int) -> list[UsageRow]:
+def usage(db: Database, after: int, since: int, until: int, agent: str, limit: int, like: str = "") -> list[UsageRow]:
     """See the port."""
     where, args = _between(since, until)
+    if like:
+        where += ["agent >= ?", "agent < ?"]
+        args += [like, like + "\U0010ffff"]
     where.append("id > ?")
     args.append(after)
     if agent:

@@ -162,9 +162,9 @@ class Ledger(Retention):
     # -- reading and keeping ------------------------------------------------------------------------------------
 
     async def usage(
-        self, after: int = 0, since: int = 0, until: int = 0, agent: str = "", limit: int = 1000
+        self, after: int = 0, since: int = 0, until: int = 0, agent: str = "", limit: int = 1000, like: str = ""
     ) -> list[UsageRow]:
-        return await self.read(lambda db: costs.usage(db, after, since, until, agent, limit))
+        return await self.read(lambda db: costs.usage(db, after, since, until, agent, limit, like))
 
     async def cost(
         self,

@@ -106,21 +106,26 @@ class Listings:
         return owner.session.id if owner else ""
 
     async def messages(
-        self, *, statuses: Sequence[int], address: str = "", after: int = 0, limit: int = 100
+        self, *, statuses: Sequence[int], address: str = "", after: int = 0, limit: int = 100, like: str = ""
     ) -> list[Stored]:
         def work(db: Database) -> list[Stored]:
             marks = ",".join(str(int(s)) for s in statuses)
-            only = "AND a.address = ?" if address else ""
+            where, args = _beginning(like)
+            if address:
+                where.append("a.address = ?")
+                args.append(address)
+            only = " ".join(f"AND {part}" for part in where)
             sql = f"SELECT {_STORED} {_FROM} WHERE m.status IN ({marks}) AND m.id > ? {only} ORDER BY m.id LIMIT ?"
-            args = (after, address, limit) if address else (after, limit)
-            return [Stored(*row) for row in db.execute(sql, args)]
+            return [Stored(*row) for row in db.execute(sql, (after, *args, limit))]
 
         return await self.read(work)
 
-    async def waits(self, *, verb: str = "", after: tuple[str, int, str] | None = None, limit: int = 100) -> list[Wait]:
+    async def waits(
+        self, *, verb: str = "", after: tuple[str, int, str] | None = None, limit: int = 100, like: str = ""
+    ) -> list[Wait]:
         def work(db: Database) -> list[Wait]:
-            where: list[str] = ["1"]
-            args: list[Any] = []
+            where, args = _beginning(like)
+            where.append("1")
             if verb:
                 where.append("w.verb = 'ask'" if verb == "ask" else "w.verb = ?")
                 args += [] if verb == "ask" else [verb]
@@ -202,10 +207,13 @@ class Listings:
         sql = f"SELECT a.address, s.pattern, s.handler FROM subscription s JOIN agent a ON a.id=s.agent {only}"
         return [tuple(row) for row in self.db.execute(sql + " ORDER BY 1, 2, 3", args)]
 
-    async def stats(self) -> dict[str, int]:
+    async def stats(self, like: str = "") -> dict[str, int]:
         def work(db: Database) -> dict[str, int]:
             def n(sql: str) -> int:
                 return next(db.execute(sql))[0] or 0
+
+            if like:
+                return _stats_within(db, like)
 
             pages, size = n("PRAGMA page_count"), n("PRAGMA page_size")
             return {
@@ -242,6 +250,24 @@ class Listings:
         finally:
             if os.path.exists(partial):
                 os.unlink(partial)
+
+
+def _beginning(like: str) -> tuple[list[str], list[Any]]:
+    """The condition for addresses that begin like this."""
+    return (["a.address >= ?", "a.address < ?"], [like, like + "\U0010ffff"]) if like else ([], [])
+
+
+def _stats_within(db: Database, like: str) -> dict[str, int]:
+    where, bounds = _beginning(like)
+    agents = f"SELECT a.id FROM agent a WHERE {' AND '.join(where)}"
+    counts: dict[str, int] = dict.fromkeys(("agents", "queued", "running", "waiting", "dead", "entries", "bytes"), 0)
+    counts["agents"] = next(db.execute(f"SELECT count(*) FROM ({agents})", bounds))[0]
+    names = {0: "queued", 1: "running", 2: "waiting", 8: "dead"}
+    for status, n in db.execute(f"SELECT status, count(*) FROM message WHERE agent IN ({agents}) GROUP BY status", bounds):
+        if status in names:
+            counts[names[status]] = n
+    counts["entries"] = next(db.execute(f"SELECT count(*) FROM journal WHERE agent IN ({agents})", bounds))[0]
+    return counts
 
 
 def _agent(db: Database, row: tuple[Any, ...]) -> AgentRow:

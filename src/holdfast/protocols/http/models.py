@@ -12,19 +12,21 @@ from typing import Any
 
 import msgspec
 
+from ...control.identity.scopes import MODELS, permit_scope
+from ...control.identity.service import Identity
 from ...control.lifting import lifted
-from ...control.outside import ASK, Asked, Held
+from ...control.outside import ASK, Asked
 from ...domain.conversation import Event, events_of
 from ...domain.errors import HoldfastError, LimitExceeded, NotFound, Rejected, Unavailable
-from ...domain.labels import USER
 from ...domain.message import Kind, Message, Outcome
+from ...domain.principal import Principal
 from ...flow import Flow
 from ...journal.codec import decode_any, encode, error_of
 from ...mailbox.worker import Worker
 from ...models.dialects import DIALECTS
 from ...models.dialects.dialect import Dialect
+from .identity import caller
 from .requests import Gone, Request, TooLarge
-from .tokens import Tokens
 
 DIALECT_OF = {
     "/v1/chat/completions": "openai-chat",
@@ -39,27 +41,22 @@ _PIECES = 10_000
 class ModelEndpoints:
     """See the module."""
 
-    def __init__(self, flow: Flow, tokens: Tokens) -> None:
+    def __init__(self, flow: Flow, identity: Identity) -> None:
         self._flow = flow
         self._worker: Worker = flow.worker
-        self._tokens = tokens
+        self._identity = identity
 
     async def answer(self, request: Request) -> None:
         """One of the paths in ``DIALECT_OF``."""
         dialect = DIALECTS[DIALECT_OF[request.path]]
         try:
-            held = await self._tokens.whose(secret_of(request))
-            if held is None:
-                await _refuse(
-                    request, dialect, "auth", "This token is not known here. `holdfast token create AGENT` makes one."
-                )
-                return
+            who = await self._caller(request)
             raw = await request.body()
             asked = self._asked(dialect, raw, request)
             least = self._worker.limits.media_bytes
             if len(raw) > least:
                 asked.placed = await lifted(self._worker.artifacts, asked.body, least)
-            message = self._message(held, asked, request)
+            message = self._message(who, asked, request)
         except TooLarge:
             await _refuse(request, dialect, "bad_request", "The request is too large.")
             return
@@ -85,12 +82,22 @@ class ModelEndpoints:
     async def models(self, request: Request) -> None:
         """``GET /v1/models``."""
         gateway = self._worker.models
-        if await self._tokens.whose(secret_of(request)) is None:
-            await _refuse(request, DIALECTS["openai-chat"], "auth", "This token is not known here.")
+        try:
+            await self._caller(request)
+        except HoldfastError as error:
+            await _problem(request, DIALECTS["openai-chat"], error)
             return
         routes = gateway.directory.describe() if gateway is not None else []
         data = [{"id": r["name"], "object": "model", "created": 0, "owned_by": "holdfast"} for r in routes]
         await request.json(200, {"object": "list", "data": data})
+
+    async def _caller(self, request: Request) -> Principal:
+        """The agent that asks, with its own token or with one to act for somebody else. Even where nothing has to be
+        proved, this does: what is asked costs money, and somebody's name stands in the ledger."""
+        who = await caller(self._identity, request, needed=True)
+        permit_scope(who, MODELS)
+        agent_of(who)
+        return who
 
     def _asked(self, dialect: Dialect, raw: bytes, request: Request) -> Asked:
         try:
@@ -104,21 +111,22 @@ class ModelEndpoints:
             self._worker.models.directory.route(model)
         return Asked(dialect.name, body, bool(body.get("stream")), request.header(b"x-holdfast-urgent") == "true")
 
-    def _message(self, held: Held, asked: Asked, request: Request) -> Message:
+    def _message(self, who: Principal, asked: Asked, request: Request) -> Message:
         worker = self._worker
         payload = encode(((asked,), {}), "request", worker.limits.payload_bytes)
         trace = request.header(b"x-holdfast-trace") or worker.random.token(16)
         key = request.header(b"idempotency-key")
         return Message(
-            held.agent,
+            agent_of(who),
             Kind.REQUEST,
             ASK,
             payload,
             key=key and f"http:{key}",
-            sender=held.agent,
+            sender=who.actor,
             trace=trace,
-            labels=(USER,),
-            tags=held.labels,
+            labels=who.labels,
+            chain=who.chain,
+            tags=dict(who.tags),
             created=worker.clock.now_ms(),
         )
 
@@ -215,10 +223,14 @@ class _Stream:
                 turn.cancel("the client hung up")
 
 
-def secret_of(request: Request) -> str:
-    """The token of a request, wherever its client puts it."""
-    bearer = request.header(b"authorization")
-    return bearer[7:].strip() if bearer[:7].lower() == "bearer " else request.header(b"x-api-key")
+def agent_of(who: Principal) -> str:
+    """The agent that asks: what is really there. Raises ``Rejected(auth.agent)`` for people and services."""
+    if who.actor.count("/") != 2:
+        raise Rejected(
+            "auth.agent",
+            f"{who.actor} is no agent, and models are asked by agents. `holdfast token create AGENT` makes a token of one.",
+        )
+    return who.actor
 
 
 def result_of(outcome: Outcome | None) -> dict[str, Any]:
@@ -244,6 +256,10 @@ def kind_of(error: HoldfastError) -> Any:
     """The kind of problem, as the dialects know them."""
     if error.code in _KINDS:
         return _KINDS[error.code]
+    if error.code.startswith("token.") or error.code in ("auth.required", "auth.unknown"):
+        return "auth"
+    if error.code in ("auth.scope", "auth.agent", "tenant.crossed"):
+        return "not_allowed"
     if isinstance(error, LimitExceeded):
         return "rate_limited"
     if isinstance(error, (Rejected, NotFound)):

@@ -69,6 +69,14 @@ class Request:
         """The query's parameters; of one that is given twice, the last."""
         return dict(parse_qsl(self.scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True))
 
+    def cookie(self, name: str) -> str:
+        """A cookie; ``""`` if it is not there."""
+        for part in self.header(b"cookie").split(";"):
+            key, _, value = part.strip().partition("=")
+            if key == name:
+                return value
+        return ""
+
     async def reply(
         self, status: int, body: bytes = b"", kind: bytes = b"", headers: Sequence[tuple[bytes, bytes]] = ()
     ) -> None:

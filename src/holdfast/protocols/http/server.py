@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -20,10 +21,13 @@ from .requests import Receive, Request, Scope, Send
 class HttpServer:
     """See the module."""
 
-    def __init__(self, models: ModelEndpoints, operations: api.Api, host: str, port: int) -> None:
+    def __init__(
+        self, models: ModelEndpoints, operations: api.Api, host: str, port: int, tls: ssl.SSLContext | None = None
+    ) -> None:
         self._models = models
         self._api = operations
         self._host = host
+        self._tls = tls
         self.port = port
         self._server: _Uvicorn | None = None
         self._serving: asyncio.Task[None] | None = None
@@ -31,7 +35,7 @@ class HttpServer:
     @property
     def url(self) -> str:
         """Where it is."""
-        return f"http://{self._host}:{self.port}"
+        return f"{'https' if self._tls else 'http'}://{self._host}:{self.port}"
 
     async def start(self) -> None:
         """Listen. Raises ``Unavailable(server.port)``."""
@@ -57,6 +61,8 @@ class HttpServer:
             server_header=False,
             timeout_graceful_shutdown=2,
         )
+        config.load()
+        config.ssl = self._tls
         self._server = _Uvicorn(config)
         self._serving = asyncio.Task(self._server.serve(sockets=[sock]), loop=asyncio.get_running_loop())
         while not self._server.started and not self._serving.done():  # noqa: ASYNC110 - uvicorn says it no other way

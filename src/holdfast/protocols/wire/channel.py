@@ -59,16 +59,20 @@ class connect:  # noqa: N801 - reads like the function that it is: `async with c
             ``holdfast://127.0.0.1:7433``.
         sender: who the messages are from, as agents and people see it.
         patience_seconds: how long requests wait for a server that was there and is gone (a restart).
+        token: who you are, for a server that asks; by default the environment's HOLDFAST_TOKEN.
 
     Raises:
         Unavailable: ``server.unreachable`` if nobody answers there.
+        Rejected: ``auth.required``, or what is wrong with the token.
     """
 
-    def __init__(self, url: str | None = None, *, sender: str = "client", patience_seconds: float = 15.0) -> None:
+    def __init__(
+        self, url: str | None = None, *, sender: str = "client", patience_seconds: float = 15.0, token: str = ""
+    ) -> None:
         at = endpoint(url or os.environ.get("HOLDFAST_URL") or DEFAULT_URL)
         from ... import __version__
 
-        hello = Hello(__version__, sender, os.getpid())
+        hello = Hello(__version__, sender, os.getpid(), token or os.environ.get("HOLDFAST_TOKEN", ""))
         self._caller = Caller(at, hello, patience_seconds=patience_seconds)
         self._sender = sender
 

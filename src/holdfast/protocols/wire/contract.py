@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from ...control.operations import Operations
+from ...control.registry import registry_of
 from ...domain.errors import NotFound, Rejected
 
 ONCE = frozenset({"redeliver", "backup"})
@@ -74,7 +75,7 @@ class Signature:
 @cache
 def signature(name: str) -> Signature:
     """The signature of an operation. Raises ``NotFound(operation.unknown)``."""
-    method = getattr(Operations, name, None) if not name.startswith("_") and name != "invoke" else None
+    method = getattr(Operations, name, None) if name in registry_of(Operations) else None
     streams = inspect.isasyncgenfunction(method)
     if method is None or not (streams or inspect.iscoroutinefunction(method)):
         raise NotFound("operation.unknown", f"There is no operation {name!r}.", operation=name)
