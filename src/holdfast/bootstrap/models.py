@@ -10,7 +10,9 @@ import msgspec
 from ..adapters.system import SystemClock, SystemRandom
 from ..adapters.upstream import HttpUpstream
 from ..domain.errors import Rejected
+from ..models.cassette import Cassette
 from ..models.gateway import Gateway
+from ..models.recorder import TAPE, Recorder, secrets_here
 from ..models.routes import Models, Route, Target
 from ..models.taped import SCHEME, TapedUpstream
 from ..ports.clock import Clock, Random
@@ -34,18 +36,37 @@ def read_models(path: str) -> Models:
 
 
 def make_gateway(
-    models: Models, *, upstream: Upstream | None = None, clock: Clock | None = None, random: Random | None = None
+    models: Models,
+    *,
+    upstream: Upstream | None = None,
+    clock: Clock | None = None,
+    random: Random | None = None,
+    record: str = "",
 ) -> Gateway:
-    """A gateway over the real world, unless something else is given."""
+    """A gateway over the real world, unless something else is given; what it answers is written to the cassette ``record``.
+    Raises ``Rejected(cassette.unwritable)``."""
     if upstream is None:
         upstream = HttpUpstream()
         if any(target.url.startswith(SCHEME) for target in models.targets):
             upstream = TapedUpstream(upstream)
-    return Gateway(models, upstream, clock or SystemClock(), random or SystemRandom())
+    recorder = Recorder(record, secrets_here(models.targets)) if record else None
+    return Gateway(models, upstream, clock or SystemClock(), random or SystemRandom(), recorder)
+
+
+def replayed(place: str) -> Models:
+    """A cassette (``cassette:FILE``, ``?mode=loose`` compares the conversation only) under all the names that were asked in
+    it, and under ``smart`` and ``cheap``. Raises ``NotFound(cassette.missing)``, ``Rejected(cassette.malformed)``."""
+    file = place.removeprefix(SCHEME).partition("?")[0]
+    names = {line.route for line in Cassette.load(file).lines if line.route} | {"smart", "cheap"}
+    target = msgspec.structs.replace(TAPE, url=place)
+    return Models(targets=[target], routes=[Route(name=n, targets=[target.name]) for n in sorted(names - {target.name})])
 
 
 async def discover(file: str = "") -> Models:
-    """What a server offers: its file if it has one, else the environment's vendors and this machine's servers."""
+    """What a server offers: its file or cassette if it has one, else the environment's vendors and this machine's
+    servers."""
+    if file.startswith(SCHEME):
+        return replayed(file)
     if file:
         return read_models(file)
     found = from_environment()

@@ -56,7 +56,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         only_version: load this version from the store's archive instead of files.
         grace_seconds: how long steps in flight may take when it stops.
         lease_seconds: how long it may be silent before others take over.
-        models: a file with targets and routes; what the environment offers without one.
+        models: a file with targets and routes, or ``cassette:FILE``; what the environment offers without one.
+        record: a cassette to which is written what models answer.
         http: the port of the endpoints for models, 0 for any free one, -N for N if it is free and any other if not; None
             for none.
         identity: a file that says who may be there.
@@ -76,6 +77,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     lease_seconds: float = 10.0
     limits: Limits = Limits()
     models: str = ""
+    record: str = ""
     http: int | None = None
     identity: str = ""
     auth: bool = False
@@ -130,7 +132,7 @@ class Server:
                 **self._guards,
             )
             worker = self.engine.worker
-            self.engine.use_models(make_gateway(await discover(self.settings.models)))
+            self.engine.use_models(make_gateway(await discover(self.settings.models), record=self.settings.record))
             self.operations = Operations(self.store, worker, self.engine.flow, self.registry, self)
             self.identity = self.operations.identity = make_identity(self.settings, self.store, worker)
             await check_admitted(self.settings, self.identity)

@@ -20,13 +20,16 @@ ModelsFile = Annotated[
     typer.Option(
         "--models",
         envvar="HOLDFAST_MODELS",
-        help="File with model targets and routes; else the environment's.",
+        help="File with model targets and routes, or cassette:FILE; else the environment's.",
         show_default=False,
     ),
 ]
 Identity = Annotated[
     str,
     typer.Option("--identity", envvar="HOLDFAST_IDENTITY", help="File that says who may be there.", show_default=False),
+]
+Record = Annotated[
+    str, typer.Option("--record", help="Write what models answer to this cassette.", metavar="FILE", show_default=False)
 ]
 Name = Annotated[str, typer.Option("--name", help="Shown as the owner of what it runs.")]
 Lease = Annotated[str, typer.Option("--lease", help="How long it may be silent before others take over.")]
@@ -52,6 +55,7 @@ def up(
     name: Name = "server",
     lease: Lease = "10s",
     models: ModelsFile = "",
+    record: Record = "",
     http: Annotated[
         int | None,
         typer.Option(
@@ -83,6 +87,7 @@ def up(
         listen=Endpoint("", 0, _absolute(unix)) if unix else Endpoint(host, port),
         reload=reload,
         models=models,
+        record=record,
         http=_http(http, port, unix),
         retain_seconds=seconds(retain),
         grace_seconds=seconds(grace),
@@ -94,7 +99,7 @@ def up(
         tls_key=tls_key,
         behind_proxy=behind_proxy,
     )
-    _serve(settings)
+    serve_until_stopped(settings)
 
 
 def work(
@@ -107,6 +112,7 @@ def work(
     name: Name = "worker",
     lease: Lease = "10s",
     models: ModelsFile = "",
+    record: Record = "",
 ) -> None:
     """Run turns of a store in another process; without files, the newest published code."""
     from ..bootstrap.server import Settings
@@ -126,11 +132,12 @@ def work(
         listen=None,
         only_version=only_version,
         models=models,
+        record=record,
         grace_seconds=seconds(grace),
         lease_seconds=seconds(lease),
         name=name,
     )
-    _serve(settings)
+    serve_until_stopped(settings)
 
 
 def workers(output: Output = Format.table, url: Url = "", store: StoreUrl = "") -> None:
@@ -158,7 +165,8 @@ def demo(
     raise typer.Exit(play(keep))
 
 
-def _serve(settings: Settings) -> None:
+def serve_until_stopped(settings: Settings, program: str = "") -> None:
+    """Run a server until somebody stops it. For a ``program``, a token is made and printed."""
     import asyncio
     import logging
 
@@ -179,6 +187,8 @@ def _serve(settings: Settings) -> None:
         if server.http is not None:
             say(f"  models {_models(server)} at {server.http.url}/v1")
         say("  stop   Ctrl-C (twice: at once)")
+        if program:
+            server.engine.worker.spawn(_token(server, program))
 
     def stopping() -> None:
         say("finishing what is under way; again to end at once")
@@ -189,6 +199,11 @@ def _serve(settings: Settings) -> None:
         asyncio.run(serve(settings, ready=ready, told=_told, stopping=stopping))
         return
     uvloop.run(serve(settings, ready=ready, told=_told, stopping=stopping))
+
+
+async def _token(server: Server, program: str) -> None:
+    made = await server.operations.create_token(program)
+    print(made.secret, flush=True)
 
 
 def _http(chosen: int | None, port: int, unix: str) -> int | None:

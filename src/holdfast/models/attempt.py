@@ -153,6 +153,8 @@ class Caller:
         kind, message = DIALECTS[target.dialect].read_error(
             status, body if body is not None else raw.decode("utf-8", "replace")
         )
+        if target.key and (secret := self._secret(target)) in message:
+            message = message.replace(secret, "[secret]")  # some vendors repeat it, and this goes into journals
         return Failed(kind, f"{target.name} answered {status}: {message}", self._retry_after(headers))
 
     def _retry_after(self, headers: Mapping[str, str]) -> float | None:

@@ -27,13 +27,14 @@ _SECRETS = re.compile(
 
 
 class Line(msgspec.Struct, omit_defaults=True):
-    """One recorded answer. ``said`` shows a person what it answers: the last words before it."""
+    """One recorded answer. ``said`` shows a person what it answers: the last words before it; ``route``: who was asked."""
 
     strict: str
     loose: str
     place: str
     said: str
     answer: Answer
+    route: str = ""
 
 
 class Cassette:

@@ -29,6 +29,7 @@ from .lane import Watcher
 from .pace import Pace
 from .prices import cost_nanos, listed
 from .problems import NoTarget
+from .recorder import Recorder
 from .routes import Directory, Models, Route
 
 _CACHE_ENTRIES = 1_000
@@ -39,7 +40,9 @@ _ANSWER_TOKENS = 4_096
 class Gateway:
     """See the module. ``recovered`` is called with a target's name when it answers again after a failure."""
 
-    def __init__(self, models: Models, upstream: Upstream, clock: Clock, random: Random) -> None:
+    def __init__(
+        self, models: Models, upstream: Upstream, clock: Clock, random: Random, recorder: Recorder | None = None
+    ) -> None:
         self.directory = Directory(models)
         for route in self.directory.routes.values():
             check_rules(route)
@@ -47,6 +50,7 @@ class Gateway:
         self.random = random
         self.caller = Caller(upstream, clock)
         self._upstream = upstream
+        self._recorder = recorder
         self._health = {name: Health() for name in self.directory.targets}
         self._pace = {name: Pace(target) for name, target in self.directory.targets.items()}
         self._rates: dict[str, _Rates] = {}
@@ -79,6 +83,8 @@ class Gateway:
     async def close(self) -> None:
         """Hang up."""
         await self._upstream.close()
+        if self._recorder is not None:
+            self._recorder.close()
 
     def dearest(self, job: Job) -> tuple[int, int]:
         """The most that one answer may cost, in nano-dollars and tokens: what has to be reserved before it is asked for. A
@@ -120,6 +126,8 @@ class Gateway:
                     watch.event(event)
             return kept
         reply = await Asking(self, route, job, watch, patience_seconds).run()
+        if self._recorder is not None:
+            self._recorder.keep(job, reply)
         if key:
             self._cache[key] = (self.clock.monotonic(), reply)
             while len(self._cache) > _CACHE_ENTRIES:
