@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -67,7 +67,7 @@ class Serving:
 
 
 @contextmanager
-def serving(place: Place, *args: str) -> Iterator[Serving]:
+def serving(place: Place, *args: str) -> Generator[Serving]:
     process = subprocess.Popen(
         [sys.executable, "-m", "holdfast", "models", *args, "--port", "0", "--http", "0"],
         env=place.environment(),
@@ -89,7 +89,7 @@ async def converse(at: Serving, *, tools: bool = True, temperature: float = 0.0,
     async with openai.AsyncOpenAI(base_url=at.url, api_key=at.secret, max_retries=0) as client:
         said: list[Any] = [{"role": "user", "content": f"my password is {PATTERN}, the other one {ELSEWHERE}"}]
         more: dict[str, Any] = {"tools": TOOLS} if tools else {}
-        first = await client.chat.completions.create(model=name, messages=said, temperature=temperature, **more)
+        first: Any = await client.chat.completions.create(model=name, messages=said, temperature=temperature, **more)
         message = first.choices[0].message
         assert message.tool_calls
         heard.append(message.tool_calls[0].function.name)  # type: ignore[union-attr]
