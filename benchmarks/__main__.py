@@ -1,4 +1,4 @@
-"""`python -m benchmarks heart|gateway|outage|tau ...`; `--help` tells the rest."""
+"""`python -m benchmarks heart|gateway|outage|tau|gate|airline_policy ...`; `--help` tells the rest."""
 
 from __future__ import annotations
 
@@ -48,7 +48,23 @@ def main() -> None:
     outage = parts.add_parser("outage", help="conversations while model vendors fail")
     outage.add_argument("--quick", action="store_true", help="smaller numbers")
     outage.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
+    gate = parts.add_parser("gate", help="what a decision of the gate costs, and the heart with the gate fully on")
+    gate.add_argument("--quick", action="store_true", help="fewer decisions and turns")
+    gate.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
+    policy = parts.add_parser("airline_policy", help="a support agent's recorded actions under the airline's own rules")
+    policy.add_argument("--conversations", type=Path, metavar="FILE", help="recorded conversations; tau-bench's by default")
+    policy.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
     given = parser.parse_args()
+    if given.part == "gate":
+        from benchmarks.gate import run as judged
+
+        _tell(judged.run(given.quick), given.json)
+        return
+    if given.part == "airline_policy":
+        from benchmarks.airline_policy import run as ruled
+
+        _tell(ruled.run(given.conversations), given.json)
+        return
     if given.part == "gateway":
         from benchmarks.gateway import run as asked
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from enum import IntEnum
 from typing import Any, Protocol
 
@@ -90,12 +90,16 @@ class Done(msgspec.Struct, frozen=True, gc=False):
 
 class Past(Protocol):
     """What an agent did lately, and what it is doing beside this, oldest first: a reading of its journal, bounded in number.
-    Before ``since`` (milliseconds) nothing is known; 0 if it is whole."""
+    Before ``since`` (milliseconds) nothing is known; 0 if it is whole. ``labels`` joins those of all that was brought in,
+    also of what is not remembered any more; ``named`` gives those with one verb and name without looking at the others."""
 
     @property
     def since(self) -> int: ...
+    @property
+    def labels(self) -> frozenset[str]: ...
     def __iter__(self) -> Iterator[Done]: ...
     def __len__(self) -> int: ...
+    def named(self, verb: str, name: str) -> Collection[Done]: ...
 
 
 class Intent(msgspec.Struct, gc=False):
@@ -119,6 +123,8 @@ class Intent(msgspec.Struct, gc=False):
         at: milliseconds since 1970.
         sources: provenance value by value; None where nobody tracks it.
         past: what the agent did lately; None where no rule looks back.
+        goal: what the turn is for, in the words of who wanted it; ``""`` where nobody said.
+        cost: US dollars that it is expected to cost; 0 where nobody knows.
     """
 
     agent: str
@@ -138,6 +144,8 @@ class Intent(msgspec.Struct, gc=False):
     at: int = 0
     sources: Sources | None = None
     past: Past | None = None
+    goal: str = ""
+    cost: float = 0.0
 
     @property
     def arguments(self) -> Mapping[str, Any]:

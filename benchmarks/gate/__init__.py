@@ -1,0 +1,1 @@
+"""What the gate costs: one decision under a hundred rules, and the heart with the gate fully on."""
