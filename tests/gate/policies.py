@@ -36,6 +36,7 @@ def intent(
     since: int = 0,
     labels: tuple[str, ...] = ("user",),
     endorsed: tuple[Any, ...] = (),
+    goal: str = "",
     roles: Mapping[str, str] | None = None,
     effects: bool = True,
     **more: Any,
@@ -49,7 +50,7 @@ def intent(
         args=(args or {},) if verb == "tool" else args,
         labels=frozenset(labels),
         declared=Declared(effects, False, roles or {}),
-        sources=Vouched(frozenset(labels), endorsed),
+        sources=Vouched(frozenset(labels), endorsed, goal),
         past=Remembered(past or [], since),
         **given,
     )

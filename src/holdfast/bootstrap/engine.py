@@ -7,6 +7,7 @@ import gc
 import logging
 import os
 import socket
+from collections.abc import Mapping, Sequence
 
 from ..adapters.databases import open_database
 from ..adapters.system import SystemClock, SystemRandom
@@ -14,7 +15,9 @@ from ..adapters.upstream import HttpUpstream
 from ..domain.errors import HoldfastError
 from ..domain.limits import Limits
 from ..flow import Flow
-from ..gate import AllowAll, Gate, Tenants
+from ..gate import Gate, Tenants
+from ..gate.gatekeeper import Gatekeeper
+from ..gate.rules import Lookup, Plugin
 from ..journal.codec import Seal
 from ..mailbox.watchdog import Watchdog
 from ..mailbox.worker import Worker
@@ -24,6 +27,7 @@ from ..ports.clock import Clock, Random
 from ..tools.host import ToolHost
 from ..turn import branches
 from ..turn.definition import Registry
+from .policies import Policies, read_policies
 
 log = logging.getLogger("holdfast")
 
@@ -48,6 +52,9 @@ class Engine:
         random: Random | None = None,
         lease_seconds: float = 10.0,
         models: Gateway | None = None,
+        policies: Sequence[str] = (),
+        plugins: Mapping[str, Plugin] | None = None,
+        lookups: Mapping[str, Lookup] | None = None,
     ) -> None:
         self.store = store
         self.registry = registry
@@ -56,7 +63,12 @@ class Engine:
         self.worker = Worker(store, clock or SystemClock(), random or SystemRandom(), self.limits, seal)
         self.worker.lease_seconds = lease_seconds
         self.worker.tool_host = ToolHost(self.worker.clock, HttpUpstream, open_database)
-        self.flow = Flow(self.worker, registry, Tenants(gate or AllowAll()))
+        self.gate = gate or Gatekeeper(tracks=False)
+        self.policies: Policies | None = None
+        if isinstance(self.gate, Gatekeeper) and self.gate.rules is None:
+            self.policies = Policies(self.gate, read_policies(policies), plugins, lookups)
+            self.policies.follow(self.worker.resources)
+        self.flow = Flow(self.worker, registry, Tenants(self.gate))
         self.worker.on_lost_session = self._lost
         if models is not None:
             self.use_models(models)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..control.built_in import ASK, ASK_SPEC, BUILT_IN
 from ..control.operations import Operations
 from ..domain.limits import Limits
 from ..gate import Gate
+from ..gate.rules import Lookup, Plugin
 from ..journal.codec import Seal
 from ..models.routes import Models
 from ..ports.store import Definition as Published
@@ -39,6 +40,9 @@ class Runtime(Client):
         lease_seconds: how long this worker may be silent before others take over.
         models: targets and routes, or a file with them; by default what the environment offers, if an agent needs it.
         built_in: whether it runs what Holdfast itself is made of (schedules, tokens) also if it runs nothing else.
+        policies: files or folders with policies, beside those that were applied to the store.
+        plugins: judges in Python, by name; they see every intent and may have an opinion.
+        lookups: functions in Python that conditions of policies may call. They must only read.
     """
 
     def __init__(
@@ -53,6 +57,9 @@ class Runtime(Client):
         lease_seconds: float = 10.0,
         models: Models | str | None = None,
         built_in: bool = False,
+        policies: Sequence[str] = (),
+        plugins: Mapping[str, Plugin] | None = None,
+        lookups: Mapping[str, Lookup] | None = None,
     ) -> None:
         super().__init__(_Local(self))
         self.registry = Registry()
@@ -73,6 +80,9 @@ class Runtime(Client):
             "seal": seal,
             "name": name,
             "lease_seconds": lease_seconds,
+            "policies": policies,
+            "plugins": plugins,
+            "lookups": lookups,
         }
 
     async def __aenter__(self) -> Runtime:

@@ -64,6 +64,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         auth: everybody has to prove who they are; always so beyond this machine.
         tls_cert, tls_key: files with the server's certificate and its key.
         behind_proxy: a proxy before this server encrypts, and says how it was reached.
+        policies: files or folders with policies, beside those that were applied to the store.
     """
 
     places: tuple[str, ...] = ()
@@ -84,6 +85,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     tls_cert: str = ""
     tls_key: str = ""
     behind_proxy: bool = False
+    policies: tuple[str, ...] = ()
 
 
 class Server:
@@ -129,6 +131,7 @@ class Server:
                 name=self.name,
                 limits=self.settings.limits,
                 lease_seconds=self.settings.lease_seconds,
+                policies=self.settings.policies,
                 **self._guards,
             )
             worker = self.engine.worker

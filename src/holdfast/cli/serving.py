@@ -31,6 +31,15 @@ Identity = Annotated[
 Record = Annotated[
     str, typer.Option("--record", help="Write what models answer to this cassette.", metavar="FILE", show_default=False)
 ]
+PolicyPlaces = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--policies",
+        envvar="HOLDFAST_POLICIES",
+        help="File or folder with policies; may be given several times.",
+        show_default=False,
+    ),
+]
 Name = Annotated[str, typer.Option("--name", help="Shown as the owner of what it runs.")]
 Lease = Annotated[str, typer.Option("--lease", help="How long it may be silent before others take over.")]
 
@@ -56,6 +65,7 @@ def up(
     lease: Lease = "10s",
     models: ModelsFile = "",
     record: Record = "",
+    policies: PolicyPlaces = None,
     http: Annotated[
         int | None,
         typer.Option(
@@ -88,6 +98,7 @@ def up(
         reload=reload,
         models=models,
         record=record,
+        policies=tuple(policies or ()),
         http=_http(http, port, unix),
         retain_seconds=seconds(retain),
         grace_seconds=seconds(grace),
@@ -113,6 +124,7 @@ def work(
     lease: Lease = "10s",
     models: ModelsFile = "",
     record: Record = "",
+    policies: PolicyPlaces = None,
 ) -> None:
     """Run turns of a store in another process; without files, the newest published code."""
     from ..bootstrap.server import Settings
@@ -133,6 +145,7 @@ def work(
         only_version=only_version,
         models=models,
         record=record,
+        policies=tuple(policies or ()),
         grace_seconds=seconds(grace),
         lease_seconds=seconds(lease),
         name=name,

@@ -30,6 +30,7 @@ from .dead_letters import DeadLetterOperations
 from .gateway import GatewayOperations
 from .identity.operations import IdentityOperations
 from .identity.scopes import permit
+from .policies import PolicyOperations
 from .registry import find
 from .scheduling import ScheduleOperations
 from .sweeping import YOUNG_SECONDS, sweep
@@ -63,7 +64,9 @@ _OWN = "holdfast."
 """Agents whose names begin so are the operations' own: a message of anybody's could make them do what its sender may not."""
 
 
-class Operations(ApprovalOperations, DeadLetterOperations, GatewayOperations, IdentityOperations, ScheduleOperations):
+class Operations(
+    ApprovalOperations, DeadLetterOperations, GatewayOperations, IdentityOperations, PolicyOperations, ScheduleOperations
+):
     """See the module. ``worker`` is this process's; it need not serve any definition itself.
 
     They are done in somebody's name: the owner's of this process unless ``acting_for`` says otherwise, and see and touch

@@ -123,8 +123,7 @@ class Intent(msgspec.Struct, gc=False):
         at: milliseconds since 1970.
         sources: provenance value by value; None where nobody tracks it.
         past: what the agent did lately; None where no rule looks back.
-        goal: what the turn is for, in the words of who wanted it; ``""`` where nobody said.
-        cost: US dollars that it is expected to cost; 0 where nobody knows.
+        cost: US dollars that a model's answer may cost at most; 0 for everything else.
     """
 
     agent: str
@@ -144,7 +143,6 @@ class Intent(msgspec.Struct, gc=False):
     at: int = 0
     sources: Sources | None = None
     past: Past | None = None
-    goal: str = ""
     cost: float = 0.0
 
     @property

@@ -28,6 +28,8 @@ class Rules(Protocol):
 
     def decide(self, intent: Intent) -> Decision: ...
     def needs_past(self, verb: str, name: str) -> bool: ...
+    @property
+    def needs_sources(self) -> bool: ...
 
 
 class Switches(Protocol):
@@ -50,9 +52,7 @@ Plugin = Callable[[Intent], Decision | None]
 
 
 class Gatekeeper(Gate):
-    """See the module."""
-
-    tracks = True
+    """See the module. ``tracks`` False keeps what turns read only while a rule looks at it."""
 
     def __init__(
         self,
@@ -62,12 +62,19 @@ class Gatekeeper(Gate):
         habits: Habits | None = None,
         plugins: tuple[Plugin, ...] = (),
         grants: Grants | None = None,
+        tracks: bool = True,
     ) -> None:
+        self._tracks = tracks
         self.rules = rules
         self.switches = switches
         self.habits = habits
         self.plugins = plugins
         self.grants = grants or Grants()
+
+    @property
+    def tracks(self) -> bool:  # type: ignore[override]
+        """See ``Gate``."""
+        return self._tracks or (self.rules is not None and self.rules.needs_sources)
 
     @property
     def stopping(self) -> bool:  # type: ignore[override]

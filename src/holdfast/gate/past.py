@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 import msgspec
 
 from ..domain.entry import EntryKind, StoredEntry
 from ..domain.intent import Done
+from ..domain.labels import NONE, join
 from ..journal.codec import decode_any
 
 VERBS = frozenset(("run", "tool", "model", "call", "send", "publish"))
@@ -20,10 +21,12 @@ _BEGINS = (EntryKind.STEP, EntryKind.INTENT)
 class History:
     """``Past``, with what is under way in it: two actions side by side must see each other."""
 
-    __slots__ = ("_done", "since")
+    __slots__ = ("_done", "_named", "labels", "since")
 
     def __init__(self, since: int = 0) -> None:
         self._done: dict[tuple[int, str], Done] = {}
+        self._named: dict[tuple[str, str], dict[tuple[int, str], Done]] = {}
+        self.labels = NONE
         self.since = since
 
     @classmethod
@@ -44,20 +47,34 @@ class History:
     def begin(self, turn: int, path: str, done: Done) -> None:
         """An action was let through."""
         self._done[turn, path] = done
+        self._named.setdefault((done.verb, done.name), {})[turn, path] = done
         if len(self._done) > MOST:
-            oldest = next(iter(self._done))
-            self.since = max(self.since, self._done.pop(oldest).at + 1)
+            turn, path = next(iter(self._done))
+            self.since = max(self.since, self._done[turn, path].at + 1)
+            self.forget(turn, path)
 
     def finish(self, turn: int, path: str, labels: Iterable[str], failed: bool) -> Done | None:
         """It is over; what it brought in carries these labels."""
         done = self._done.get((turn, path))
         if done is not None:
             done = self._done[turn, path] = msgspec.structs.replace(done, labels=frozenset(labels), failed=failed)
+            self._named[done.verb, done.name][turn, path] = done
+            self.labels = join(self.labels, done.labels)
         return done
 
     def forget(self, turn: int, path: str) -> None:
         """It is about to be judged (again), or did not happen after all."""
-        self._done.pop((turn, path), None)
+        done = self._done.pop((turn, path), None)
+        if done is not None:
+            of = self._named[done.verb, done.name]
+            del of[turn, path]
+            if not of:
+                del self._named[done.verb, done.name]
+
+    def named(self, verb: str, name: str) -> Collection[Done]:
+        """See ``Past``."""
+        found = self._named.get((verb, name))
+        return found.values() if found is not None else ()
 
     def __iter__(self) -> Iterator[Done]:
         return iter(self._done.values())

@@ -18,7 +18,11 @@ class Tenants(Gate):
 
     def __init__(self, inner: Gate) -> None:
         self.inner = inner
-        self.tracks = inner.tracks
+
+    @property
+    def tracks(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """See ``Gate``."""
+        return self.inner.tracks
 
     @property
     def stopping(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]

@@ -68,6 +68,7 @@ class Admitting(Waiting):
         idempotent: bool = True,
         declared: Declared = UNDECLARED,
         recorded_as: str | None = None,
+        cost: float = 0.0,
     ) -> Any:
         """Let a step pass. Returns the arguments to go on with: those given, unless a rule changed them.
 
@@ -99,6 +100,7 @@ class Admitting(Waiting):
             self.clock.now_ms(),
             self.sources,
             past,
+            cost,
         )
         decision = gate.review(intent)
         if decision is not ALLOW:

@@ -67,7 +67,7 @@ async def ask_model(turn: Turn, job: Job, *, outside: bool = False, whole: bool 
     path, recorded = await turn.step("model", route)
     if recorded is not None and recorded.result is not None:
         return _recorded(recorded.result, route)
-    await turn.admit("model", route, path, job.described)
+    await turn.admit("model", route, path, job.described, cost=gateway.dearest(job)[0] / 1e9)
     if not outside:
         if turn.item.id == 0:
             await turn.accept()

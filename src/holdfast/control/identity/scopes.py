@@ -47,8 +47,8 @@ PUBLIC = ""
 """The scope of what anybody may call who was let in at all."""
 
 _OPERATIONS = {
-    READ: """agents approvals asks budgets cost dead definitions describe follow forecast info journal models schedules state
-        stats tokens usage versions waits watch""",
+    READ: """agents approvals asks budgets check_policy cost dead definitions describe dry_run_policy follow forecast info
+        journal models policies policy schedules state stats tokens usage versions waits watch why""",
     SEND: "call publish send signal",
     STEER: "adopt cancel discard kill pause redeliver resume retire retry_stuck schedule unschedule",
     APPROVE: "answer approve",

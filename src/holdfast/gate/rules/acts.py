@@ -8,8 +8,9 @@ from fnmatch import translate
 from functools import lru_cache
 
 from ...domain.intent import Done, Intent
+from ..past import VERBS as PAST_VERBS
 
-ACTING = frozenset(("run", "tool", "model", "call", "send", "publish"))
+ACTING = PAST_VERBS
 """``any action``: what an agent does, as opposed to waiting and keeping its own state."""
 VERBS = ACTING | {"accept", "spawn", "set", "sleep", "wait", "ask", "subscribe", "retire"}
 SENDING = frozenset(("call", "send", "publish"))

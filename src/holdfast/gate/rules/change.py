@@ -11,6 +11,8 @@ from .expression import Expression
 from .facts import Facts
 
 REDACTED = "[redacted]"
+CHANGEABLE = frozenset(("run", "tool"))
+"""Verbs whose arguments can still be changed where the gate stands: those of messages and prompts are encoded by then."""
 
 
 @dataclass(frozen=True, slots=True)

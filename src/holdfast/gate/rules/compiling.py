@@ -9,15 +9,15 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from ...domain.errors import Rejected
 from ...domain.intent import Approval, Verdict
-from .acts import Act, glob, read_act
-from .change import Change
+from .acts import ACTING, VERBS, Act, glob, read_act
+from .change import CHANGEABLE, Change
 from .conditions import Beyond, Condition, Happened, NotSimulated, When
 from .durations import milliseconds
 from .expression import HISTORY, Expression, Problem, read
 from .expression.types import BOOL, DYN, Type
 from .facts import VARIABLES
 from .history import SCOPES, read_path
-from .reading import Document, Path, is_name, malformed
+from .reading import Document, Path, is_rule_name, malformed
 from .reasons import Reason, split
 from .rule import Policy, Rule
 from .who import Selector
@@ -27,14 +27,16 @@ T = TypeVar("T")
 _VERDICTS = {v.name.lower(): v for v in (Verdict.ALLOW, Verdict.TRANSFORM, Verdict.ASK, Verdict.DENY)}
 
 
-def compile_policy(document: Document, lookups: Iterable[str] = ()) -> Policy:
-    """A policy ready to judge. Raises ``Rejected`` with ``policy.malformed`` or ``policy.expression``."""
-    return _Compiling(document, frozenset(lookups)).policy()
+def compile_policy(document: Document, lookups: Iterable[str] = (), tenant: str = "") -> Policy:
+    """A policy ready to judge; one of a tenant is about that tenant's agents only. Raises ``Rejected`` with
+    ``policy.malformed`` or ``policy.expression``."""
+    return _Compiling(document, frozenset(lookups), tenant).policy()
 
 
 class _Compiling:
-    def __init__(self, document: Document, lookups: frozenset[str]) -> None:
+    def __init__(self, document: Document, lookups: frozenset[str], tenant: str) -> None:
         self.document = document
+        self.tenant = tenant
         self.lookups = lookups
         self.words = document.words
         self.paths: set[str] = set()
@@ -48,14 +50,14 @@ class _Compiling:
             self.fail(("zone",), f"{words.zone!r} is not a time zone; write one like Europe/Berlin or UTC")
         names = [rule.name for rule in words.rules]
         for number, rule in enumerate(names):
-            if not is_name(rule):
-                self.fail(("rules", number, "name"), f"{rule!r} is no name; write letters, digits, '-', '_' and '.'")
+            if not is_rule_name(rule):
+                self.fail(("rules", number, "name"), f"{rule!r} is no name of a rule; write a few words without '/' and '|'")
             if rule in names[:number]:
                 self.fail(("rules", number, "name"), f"there are two rules named {rule!r}")
         acts = self.acts(words.does, ("does",)) or (read_act("any action"),)
-        who = self.selectors(words.who)
+        who = self.selectors(Who(tenant=self.tenant) if self.tenant else None) + self.selectors(words.who)
         rules = tuple(self.rule(rule, ("rules", n), acts, who) for n, rule in enumerate(words.rules))
-        return Policy(name, words, rules, acts, who, self.document.source)
+        return Policy(name, words, rules, acts, who, self.document.source, self.tenant)
 
     def fail(self, path: Path, message: str) -> None:
         raise malformed(f"{self.document.place(path)}: {message}.", self.document.source)
@@ -76,7 +78,15 @@ class _Compiling:
         conditions = self.conditions(words, path, acts, verdict)
         change = self.change(words.transform, (*path, "transform")) if words.transform else None
         reason = self.reason(words.reason, (*path, "reason")) if words.reason else None
+        if change is not None and not any(act.verbs is None or act.verbs & CHANGEABLE for act in acts):
+            self.fail((*path, "does"), f"only arguments of {' and '.join(sorted(CHANGEABLE))} can be changed")
         back = any(isinstance(c, Happened | NotSimulated) or (isinstance(c, Beyond) and not c.among_all) for c in conditions)
+        back = back or bool(self.functions & HISTORY)
+        idle = sorted({verb for act in acts for verb in (act.verbs or VERBS)} - ACTING) if back else []
+        if idle:
+            self.fail(
+                (*path, "does"), f"what looks back is about actions ({', '.join(sorted(ACTING))}), not about {idle[0]}"
+            )
         return Rule(
             f"{self.document.name}/{words.name}",
             self.document.name,
@@ -91,7 +101,7 @@ class _Compiling:
             listed(words.notify),
             frozenset(self.paths),
             frozenset(self.functions),
-            back or bool(self.functions & HISTORY),
+            back,
             self.words.zone,
         )
 

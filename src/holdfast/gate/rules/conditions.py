@@ -156,7 +156,7 @@ class Beyond:
         ours = [of_intent(path, facts.intent) for path in self.by]
         if self.among_all and facts.everyone is not None:
             begin = facts.intent.at - milliseconds(self.window)
-            found = [d for act in self.acts for d in chosen(facts.everyone, act) if d.at >= begin]
+            found = [d for act in self.acts for d in chosen(facts.everyone, act) if begin <= d.at < facts.intent.at]
         else:
             window = Window(facts.intent, self.window)
             found = [d for act in self.acts for d in window.of(act)]

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from ...domain.intent import Count, Done, Intent
+from ..provenance import trusted
 from .expression.functions import PYTHON
 from .expression.types import BOOL, DOUBLE, DYN, INT, STRING, TIMESTAMP, Type, list_of, map_of, record
 from .history import times, total
@@ -21,7 +22,6 @@ from .history import times, total
 if TYPE_CHECKING:
     from cel import Context
 
-UNTRUSTED = "untrusted"
 _TEXTS = list_of(STRING)
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
@@ -226,17 +226,12 @@ def _declared(facts: Facts, fields: frozenset[str] | None, zone: str) -> Any:
     return {"effects": facts.intent.declared.effects, "trusted": facts.intent.declared.trusted}
 
 
-def believed(labels: frozenset[str]) -> bool:
-    """Whether data with these labels may be believed. What is of unknown origin may not."""
-    return bool(labels) and UNTRUSTED not in labels
-
-
 def untrusted(intent: Intent) -> bool:
     """Whether any argument carries data that nobody vouches for."""
     sources = intent.sources
     if sources is None:
-        return not believed(intent.labels)
-    return any(not believed(sources.labels_of(value)) and not sources.endorsed(value) for value in intent.arguments.values())
+        return not trusted(intent.labels)
+    return any(not trusted(sources.labels_of(value)) and not sources.endorsed(value) for value in intent.arguments.values())
 
 
 def unendorsed(intent: Intent) -> list[str]:
@@ -266,7 +261,8 @@ _MAKE: Mapping[str, Callable[[Facts, frozenset[str] | None, str], Any]] = {
     "args": _args,
     "roles": _roles,
     "declared": _declared,
-    **{name: _of(name) for name in ("verb", "name", "to", "idempotent", "cost", "goal")},
+    **{name: _of(name) for name in ("verb", "name", "to", "idempotent", "cost")},
+    "goal": lambda facts, fields, zone: "" if facts.intent.sources is None else facts.intent.sources.words(),
     "labels": lambda facts, fields, zone: facts.intent.labels,
     "untrusted": lambda facts, fields, zone: untrusted(facts.intent),
     "unendorsed": lambda facts, fields, zone: unendorsed(facts.intent),
@@ -294,17 +290,3 @@ def _plain(value: Any) -> Any:
     if dump is not None:
         return _plain(dump(mode="json"))
     return _plain(msgspec.to_builtins(value, enc_hook=str))
-
-
-__all__ = [
-    "UNTRUSTED",
-    "VARIABLES",
-    "Facts",
-    "Lookup",
-    "Needs",
-    "believed",
-    "by_role",
-    "takes_intent",
-    "unendorsed",
-    "untrusted",
-]

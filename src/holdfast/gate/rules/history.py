@@ -13,7 +13,7 @@ from ...domain.intent import Done, Intent
 from .acts import Act, read_act
 from .durations import milliseconds
 
-SCOPES = frozenset(("turn", "session", "trace"))
+SCOPES = frozenset(("turn", "session"))
 
 
 class NotRemembered(LookupError):
@@ -43,11 +43,11 @@ class Remembered:
 
 
 class Window:
-    """What was done before an intent, in a length of time that ends now, or in its ``turn``, ``trace`` or ``session``.
+    """What was done before an intent, in a length of time that ends now, or in its ``turn`` or ``session``.
 
     Raises ``NotRemembered`` if nobody kept the past, or not that far."""
 
-    __slots__ = ("_past", "begin", "trace", "turn")
+    __slots__ = ("_past", "begin", "turn")
 
     def __init__(self, intent: Intent, window: str) -> None:
         past = intent.past
@@ -56,7 +56,6 @@ class Window:
         self._past = past
         self.begin = 0
         self.turn = intent.turn if window == "turn" else None
-        self.trace = intent.trace if window == "trace" else None
         if window not in SCOPES:
             self.begin = intent.at - milliseconds(window)
             if past.since and self.begin < past.since:
@@ -76,7 +75,7 @@ class Window:
 
     def labels(self) -> frozenset[str]:
         """What all of it brought in."""
-        if not self.begin and self.turn is None and self.trace is None:
+        if not self.begin and self.turn is None:
             return self._past.labels
         return frozenset[str]().union(*{done.labels for done in self.all()})
 
@@ -90,7 +89,7 @@ class Window:
             return [d for d in done if d.at >= begin]
         if self.turn is not None:
             return [d for d in done if d.turn == self.turn]
-        return done if self.trace is None else [d for d in done if d.trace == self.trace]
+        return done
 
 
 def chosen(done: Iterable[Done], act: Act) -> Iterable[Done]:

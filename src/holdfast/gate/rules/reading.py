@@ -15,6 +15,7 @@ from .words import WORDS, PolicyWords
 
 Path = tuple[str | int, ...]
 _STEP = re.compile(r"\.([A-Za-z_]\w*)|\[(\d+)\]|\[\.\.\.\]")
+_RULE_NAME = re.compile(r"[^\s/|][^/|\n]{0,99}(?<!\s)\Z")
 _UNKNOWN = re.compile(r"unknown field `([^`]*)`")
 _MOST_DEEP, _MOST_PARTS = 40, 100_000
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}\Z", re.IGNORECASE)
@@ -98,6 +99,11 @@ def from_resource(name: str, spec: Any, source: str = "", lines: Mapping[Path, i
 def is_name(text: str) -> bool:
     """Whether a policy or a rule may be called so."""
     return _NAME.match(text) is not None
+
+
+def is_rule_name(text: str) -> bool:
+    """Whether a rule may be called so: a few words."""
+    return _RULE_NAME.match(text) is not None
 
 
 def malformed(message: str, source: str = "") -> Rejected:

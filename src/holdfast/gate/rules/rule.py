@@ -47,7 +47,7 @@ class Rule:
     @property
     def tracks(self) -> bool:
         """Whether values' own provenance matters to it."""
-        return bool(self.paths & {"untrusted", "endorsed", "unendorsed"})
+        return bool(self.paths & {"untrusted", "endorsed", "unendorsed", "goal"})
 
     def is_about(self, intent: Intent) -> bool:
         """Whether one of its acts and all of its selectors say so."""
@@ -88,6 +88,7 @@ class Policy:
     acts: tuple[Act, ...]
     who: tuple[Selector, ...]
     source: str = ""
+    tenant: str = ""
 
     @property
     def closed(self) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from ...domain.intent import ALLOW, Approval, Count, Decision, Done, Intent, Verdict
-from .change import in_form
+from .change import CHANGEABLE, in_form
 from .expression.functions import OWN
 from .facts import Facts, Lookup, Needs, Shared
 from .rule import Policy, Rule
@@ -72,6 +72,7 @@ class Rulebook:
         for number, rule in enumerate(self.rules):
             self._index(number, rule)
         self._closed = tuple(policy for policy in self.policies if policy.closed)
+        self._looks_back: dict[tuple[str, str], bool] = {}
         self._kept: dict[tuple[str, str, str], Candidates | None] = {}
 
     def _index(self, number: int, rule: Rule) -> None:
@@ -88,8 +89,13 @@ class Rulebook:
         """Whether judging such an act looks back."""
         if self.plugins:
             return True  # nobody knows what Python looks at
-        numbers = self._about(verb, name)
-        return any(self.rules[n].looks_back for n in numbers)
+        key = (verb, name)
+        found = self._looks_back.get(key)
+        if found is None:
+            if len(self._looks_back) >= _MOST_KEPT:
+                self._looks_back.clear()
+            found = self._looks_back[key] = any(self.rules[n].looks_back for n in self._about(verb, name))
+        return found
 
     @property
     def needs_sources(self) -> bool:
@@ -246,6 +252,8 @@ def _changed(heard: Heard, opinions: list[tuple[str, Decision]]) -> Any:
     given = [d.args for _, d in opinions if d.verdict is Verdict.TRANSFORM]
     if not changes and not given:
         return None
+    if intent.verb not in CHANGEABLE:
+        raise ValueError(f"the arguments of a {intent.verb} cannot be changed")
     if len(given) > 1:
         raise ValueError("two plug-ins change the arguments")
     if given:

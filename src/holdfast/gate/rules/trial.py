@@ -13,11 +13,12 @@ from typing import Any
 import msgspec
 
 from ...domain.intent import Decision, Declared, Done, Intent
+from ...domain.labels import UNTRUSTED
 from .acts import VERBS
 from .compiling import compile_policy
 from .durations import milliseconds
 from .explaining import explain
-from .facts import UNTRUSTED, Lookup
+from .facts import Lookup
 from .history import Remembered
 from .reading import Document, malformed
 from .rule import Policy
@@ -25,28 +26,9 @@ from .rulebook import Rulebook
 from .words import Expected, TestWords
 
 _NOON = 1_750_000_000_000
-_GIVEN = frozenset(
-    [
-        "agent",
-        "sender",
-        "chain",
-        "tags",
-        "to",
-        "args",
-        "labels",
-        "roles",
-        "effects",
-        "trusted",
-        "endorsed",
-        "at",
-        "goal",
-        "cost",
-        "turn",
-        "trace",
-        "idempotent",
-    ]
-)
-_PAST = frozenset(["agent", "to", "args", "labels", "effects", "ago", "failed", "turn", "trace"])
+_GIVEN = frozenset(("agent", "sender", "chain", "tags", "to", "args", "labels", "roles", "effects", "trusted"))
+_GIVEN_TOO = frozenset(("endorsed", "goal", "cost", "at", "turn", "idempotent"))
+_PAST = frozenset(("agent", "to", "args", "labels", "effects", "ago", "failed", "turn"))
 
 
 class Result(msgspec.Struct, frozen=True):
@@ -66,8 +48,8 @@ class Result(msgspec.Struct, frozen=True):
 class Vouched:
     """Sources of a test: all values carry the given labels, and some are vouched for."""
 
-    def __init__(self, labels: frozenset[str], endorsed: tuple[Any, ...]) -> None:
-        self._labels, self._endorsed = labels, endorsed
+    def __init__(self, labels: frozenset[str], endorsed: tuple[Any, ...] = (), said: str = "") -> None:
+        self._labels, self._endorsed, self._said = labels, endorsed, said.lower()
 
     def labels_of(self, value: Any) -> frozenset[str]:
         """See ``Sources``."""
@@ -76,6 +58,18 @@ class Vouched:
     def endorsed(self, value: Any) -> str:
         """See ``Sources``."""
         return "user" if value in self._endorsed else ""
+
+    def referred(self, value: Any) -> bool:
+        """See ``Sources``."""
+        return bool(self.endorsed(value))
+
+    def copied(self, value: Any) -> bool:
+        """See ``Sources``."""
+        return False
+
+    def words(self) -> str:
+        """See ``Sources``."""
+        return self._said
 
 
 def run_tests(
@@ -140,7 +134,7 @@ def _canned(name: str, answers: dict[str, Any]) -> Lookup:
 
 def _intent(test: TestWords, place: str) -> tuple[Intent, list[Done]]:
     given = test.given
-    verb, name = _act(given, _GIVEN, f"{place}: given")
+    verb, name = _act(given, _GIVEN | _GIVEN_TOO, f"{place}: given")
     agent = _address(str(given.get("agent", "agent/1")))
     at = _moment(given.get("at"), place)
     labels = frozenset(map(str, given.get("labels", ["user"])))
@@ -166,11 +160,9 @@ def _intent(test: TestWords, place: str) -> tuple[Intent, list[Done]]:
         declared=Declared(bool(given.get("effects", True)), bool(given.get("trusted", False)), given.get("roles", {})),
         chain=tuple(given.get("chain", ())),
         tags={str(k): str(v) for k, v in given.get("tags", {}).items()},
-        trace=str(given.get("trace", "trace")),
         at=at,
-        sources=Vouched(labels or frozenset((UNTRUSTED,)), tuple(given.get("endorsed", ()))),
+        sources=Vouched(labels or frozenset((UNTRUSTED,)), tuple(given.get("endorsed", ())), str(given.get("goal", ""))),
         past=Remembered(sorted(own, key=lambda d: d.at)),
-        goal=str(given.get("goal", "")),
         cost=float(given.get("cost", 0.0)),
     )
     return intent, everyone
@@ -185,7 +177,7 @@ def _done(past: dict[str, Any], place: str, at: int, given: dict[str, Any]) -> D
     return Done(
         at - ago,
         int(past.get("turn", given.get("turn", 1))),
-        str(past.get("trace", given.get("trace", "trace"))),
+        "",
         verb,
         name,
         str(past.get("to", "")),
@@ -227,6 +219,3 @@ def _moment(text: Any, place: str) -> int:
     except ValueError as error:
         raise malformed(f"{place}: {error}; write at as 2026-03-02T14:00:00.") from error
     return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
-
-
-__all__ = ["Result", "Vouched", "run_tests"]

@@ -40,7 +40,7 @@ class Event(_Words, frozen=True, kw_only=True, rename={"in_": "in"}):
         with_args: what its arguments were: values, or texts with ``*``.
         same: arguments that it has in common with the present action; ``{its: ours}`` where they are named differently.
         within: how long ago at most.
-        in_: only in this turn, this trace, or all that is remembered of the agent.
+        in_: only in this turn, or in all that is remembered of the agent.
         times: how often at least.
     """
 
@@ -50,7 +50,7 @@ class Event(_Words, frozen=True, kw_only=True, rename={"in_": "in"}):
     with_args: dict[str, Any] = msgspec.field(name="with", default_factory=dict[str, Any])
     same: Names | dict[str, str] = ()  # pyright: ignore[reportAssignmentType]
     within: str = ""
-    in_: Literal["turn", "trace", "session"] = "session"
+    in_: Literal["turn", "session"] = "session"
     times: int = 1
 
 
