@@ -40,13 +40,13 @@ class PolicyOperations:
     @operation(changes=False, path="GET /policies", command="policy list")
     async def policies(self) -> list[PolicyView]:
         """List the policies that are in force on this server."""
-        return [view_of(policy) for policy in self._rulebook().policies if self._sees(policy)]
+        return [view_of(policy) for policy in self._rulebook().policies if self._shown(policy)]
 
     @operation(changes=False, path="GET /policies/{name}", command="policy show", errors=("policy.unknown",))
     async def policy(self, name: str) -> PolicyView:
         """Show one policy, with its rules."""
         for policy in self._rulebook().policies:
-            if policy.name == name and self._sees(policy):
+            if policy.name == name and self._shown(policy):
                 return view_of(policy, whole=True)
         raise NotFound(
             "policy.unknown", f"No policy {name!r} is in force here. `holdfast policy list` shows them.", policy=name
@@ -123,7 +123,7 @@ class PolicyOperations:
             raise NotFound("why.unknown", f"There is no action {address}{place} to explain.", address=address)
         return view
 
-    def _sees(self, policy: Policy) -> bool:
+    def _shown(self, policy: Policy) -> bool:
         within = self.principal.within
         return not within or policy.tenant in ("", within.rstrip("/"))
 
