@@ -22,6 +22,8 @@ from ..journal.codec import Shape, decode_any, encode
 
 F = TypeVar("F", bound=Callable[..., Any])
 _TOLD = "__operation__"
+_LARGEST = (1 << 53) - 1
+"""What every JSON reader takes as the same number."""
 _HIDDEN = frozenset({"invoke", "acting_for", "allowed"})
 """Public methods of ``Operations`` that are no operations."""
 
@@ -149,6 +151,14 @@ class Operation:
         """Whether it has a parameter of this name."""
         return name in self._shapes
 
+    def rehearsed(self, given: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
+        """The inputs without ``dry_run``, and whether it was asked for. Raises ``Rejected(operation.input)``."""
+        rest = dict(given)
+        dry = rest.pop("dry_run", False) if self.changes else False
+        if not isinstance(dry, bool):
+            raise self._wrong("dry_run is true or false")
+        return rest, dry
+
     def inputs(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """JSON-like values as the method takes them. Raises ``Rejected(operation.input)``."""
         unknown = given.keys() - self._shapes.keys()
@@ -165,6 +175,8 @@ class Operation:
         return found
 
     def _input(self, parameter: Parameter, value: Any) -> Any:
+        if type(value) is int and abs(value) > _LARGEST:
+            raise self._wrong(f"{parameter.name} is larger than anything here")
         try:
             value = self._shapes[parameter.name].convert(value, parameter.name)
         except Rejected as error:

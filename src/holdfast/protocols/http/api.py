@@ -7,20 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import msgspec
 
 from ...control.error_pages import page
 from ...control.operations import Operations
-from ...control.registry import Operation, find, plain
+from ...control.registry import Operation, find, plain, registry_of
 from ...domain.errors import HoldfastError, LimitExceeded, NotFound, Rejected
 from ...journal.codec import to_json
-from . import problems
+from . import caching, pages, problems
 from .events import stream
 from .requests import Gone, Request, TooLarge
+from .routes import Route, Routes, inputs_of
 
 ROOT = "/api/"
+DOCUMENT = "/api/openapi.json"
 BY_NAME = "/api/v1/operations/"
 JSON = b"application/json"
 Acting = Callable[[Request], Awaitable[Operations]]
@@ -35,6 +37,9 @@ class Api:
     def __init__(self, operations: Operations, acting: Acting | None = None) -> None:
         self._operations = operations
         self._acting = acting
+        self._kind = type(operations)
+        self._routes = Routes(registry_of(self._kind).values())
+        self._document = b""
 
     async def answer(self, request: Request) -> None:
         """Anything under ``ROOT``."""
@@ -47,19 +52,34 @@ class Api:
                 request, LimitExceeded("http.too_large", "The body is larger than anybody needs (32 MiB).")
             )
         except HoldfastError as error:
-            await problems.answer(request, error)
+            allow = str(error.details.get("allow", "")).encode() if error.code == "http.method" else b""
+            await problems.answer(request, error, ((b"allow", allow),) if allow else ())
         except Exception as error:
             await problems.answer(request, problems.internal(error, f"{request.method} {request.path}"))
 
     async def _route(self, request: Request) -> None:
         check_origin(request)
-        if request.path.startswith(problems.PAGES) and request.method == "GET":
+        if request.path == DOCUMENT and request.method == "GET":
+            await caching.answer(request, self.document(), JSON)
+        elif request.path.startswith(problems.PAGES) and request.method == "GET":
             await self._page(request)
-        elif request.path.startswith(BY_NAME) and request.method == "POST":
-            what = find(type(self._operations), request.path.removeprefix(BY_NAME))
+        elif request.path.startswith(BY_NAME):
+            what = find(self._kind, request.path.removeprefix(BY_NAME))
+            if request.method != "POST":
+                raise Rejected("http.method", f"{request.path} takes POST, not {request.method}.", allow="POST")
             await self._run(request, what, await body_of(request))
         else:
-            raise NotFound("http.not_found", f"There is no {request.method} {request.path}; see /api/openapi.json.")
+            raw = request.scope.get("raw_path") or request.path.encode()
+            route, carried = self._routes.find(request.method, raw.decode("latin-1").partition("?")[0])
+            await self._run_route(request, route, carried)
+
+    def document(self) -> bytes:
+        """The OpenAPI document."""
+        if not self._document:
+            from .openapi import document  # read by few, once
+
+            self._document = to_json(document(self._kind, self._routes))
+        return self._document
 
     async def _page(self, request: Request) -> None:
         text = page(request.path.removeprefix(problems.PAGES))
@@ -67,11 +87,43 @@ class Api:
             raise NotFound("error.unknown", "There is no page about this code. `holdfast error` lists those that have one.")
         await request.reply(200, text.encode(), b"text/markdown; charset=utf-8")
 
+    async def _run_route(self, request: Request, route: Route, carried: dict[str, str]) -> None:
+        body: dict[str, Any] = {}
+        if not route.asks_by_query or route.operation.streams:
+            body = await body_of(request)
+        given = inputs_of(route, carried, request.scope.get("query_string", b""), body)
+        if route.asks_by_query and not route.operation.changes and not route.operation.streams:
+            await self._read(request, route, given)
+            return
+        if request.header(b"if-match") and route.operation.changes:
+            await self._check_unchanged(request, route, carried)
+        await self._run(request, route.operation, given)
+
+    async def _read(self, request: Request, route: Route, given: dict[str, Any]) -> None:
+        operations, name = await self._as(request), route.operation.name
+        if not route.paged:
+            await caching.answer(request, to_json(plain(await operations.invoke(name, given))), JSON)
+            return
+        found = await pages.read(route.operation, given, lambda more: operations.invoke(name, more))
+        await caching.answer(request, to_json(found), JSON)
+
+    async def _check_unchanged(self, request: Request, route: Route, carried: dict[str, str]) -> None:
+        beside = self._routes.beside(route)
+        if beside is None:
+            raise Rejected("http.condition", f"{route.template} has no reading whose ETag If-Match could name.")
+        tenant = {"tenant": t} if (t := request.query().get("tenant")) else {}
+        given = inputs_of(beside, carried, urlencode(tenant).encode(), {})
+        result = await (await self._as(request)).invoke(beside.operation.name, given)
+        caching.check_unchanged(request, to_json(plain(result)))
+
+    async def _as(self, request: Request) -> Operations:
+        return await self._acting(request) if self._acting is not None else self._operations
+
     async def _run(self, request: Request, what: Operation, given: dict[str, Any]) -> None:
-        operations = await self._acting(request) if self._acting is not None else self._operations
+        operations = await self._as(request)
         if what.streams:
             last = request.header(b"last-event-id")
-            if last.isdecimal() and what.takes("after"):
+            if last.isdecimal() and len(last) < 18 and what.takes("after"):
                 given["after"] = int(last)
             await stream(request, operations.stream(what.name, given), id_of(what), what.name)
             return
@@ -79,7 +131,7 @@ class Api:
         if key and what.keyed:
             given.setdefault("key", f"http:{key}")
         result = await operations.invoke(what.name, given)
-        await request.reply(200, to_json(plain(result)), JSON)
+        await caching.send(request, 200, to_json(plain(result)), JSON)
 
 
 def id_of(what: Operation) -> Callable[[Any], str]:
