@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -30,6 +31,7 @@ async def test_things_have_places(tmp_path: Path) -> None:
 async def test_a_question_is_answered_where_it_is(tmp_path: Path) -> None:
     async with site(tmp_path) as s:
         await s.client.post("/api/v1/agents/add/q/messages", json={"handler": "wonder", "payload": []})
+        asked: list[Any] = []
         for _ in range(200):
             asked = (await s.client.get("/api/v1/questions")).json()["items"]
             if asked:

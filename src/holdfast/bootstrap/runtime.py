@@ -137,7 +137,10 @@ class _Local:
         self._runtime = runtime
 
     async def request(self, operation: str, *args: Any, **given: Any) -> Any:
-        return await getattr(self._runtime.operations, operation)(*args, **given)
+        operations = self._runtime.operations
+        if given.pop("dry_run", False):
+            return await operations.run(operation, given, dry=True)
+        return await getattr(operations, operation)(*args, **given)
 
     async def stream(self, operation: str, **given: Any) -> AsyncIterator[Any]:
         async for item in getattr(self._runtime.operations, operation)(**given):

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from ..domain.address import Address
-from ..domain.errors import Rejected
+from ..domain.errors import NotFound, Rejected
 from ..domain.principal import Principal
 from ..ports.store import Store
 from ..turn.admitting import approval_of
 from . import reading
 from .approvals import Word
+from .registry import operation
 from .views import Done, Question
 
 
@@ -21,11 +22,13 @@ class ApprovalOperations:
     worker: Any
     principal: Principal
 
+    @operation(path="GET /approvals", command="approvals", changes=False, next=(("approve", "let one through, or not"),))
     async def approvals(self, limit: int = 100) -> list[Question]:
         """List the actions that wait for people to let them through, with their exact arguments."""
         rows = await self.store.waits(verb="ask", limit=limit, like=self.principal.within)
         return [q for q in (reading.question(w, self.worker) for w in rows) if q.approval is not None]
 
+    @operation(path="POST /approvals/{question}", command="approve", errors=("ask.unknown", "ask.ambiguous"))
     async def approve(
         self, question: str, verdict: str = "approve", why: str = "", by: str = "person", to: list[str] | None = None
     ) -> Done:
@@ -55,7 +58,21 @@ class ApprovalOperations:
         return Done(note=f"{said} {question.id}")
 
     async def _question(self, question: str) -> Question:
-        raise NotImplementedError
+        place, _, rest = question.partition("#")
+        found = [q for q in await self._questions(self.principal.place(place)) if not rest or q.id.partition("#")[2] == rest]
+        if len(found) != 1:
+            ids = ", ".join(q.id for q in found) or "none"
+            raise NotFound(
+                "ask.unknown" if not found else "ask.ambiguous",
+                f"{question!r} names {len(found)} open questions: {ids}. `holdfast asks` lists them.",
+            )
+        return found[0]
+
+    async def _questions(self, target: str) -> list[Question]:
+        row = await self.store.agent(target)
+        if row is None:
+            raise reading.unknown(target)
+        return [reading.question(w, self.worker) for w in row.waits if w.verb == "ask"]
 
     async def _ask(self, to: Address, handler: str, args: list[Any], key: str) -> Any:
         raise NotImplementedError

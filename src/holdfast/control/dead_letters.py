@@ -12,6 +12,7 @@ from ..journal.codec import encode_message
 from ..mailbox.worker import Worker
 from ..ports.store import Commit, Mark, Send, Store, Stored
 from . import reading
+from .registry import Arguments, operation
 from .views import DeadLetter, Delivered, Done
 
 
@@ -22,6 +23,13 @@ class DeadLetterOperations:
     worker: Worker
     principal: Principal
 
+    @operation(
+        path="GET /dead-letters",
+        command="dead list",
+        changes=False,
+        page="id",
+        next=(("redeliver", "send one again"), ("discard", "take one off the list")),
+    )
     async def dead(self, address: str = "", after: int = 0, limit: int = 100) -> list[DeadLetter]:
         """List messages whose turns failed with nobody to tell."""
         who = self.principal
@@ -31,7 +39,14 @@ class DeadLetterOperations:
         )
         return [await reading.dead_letter(row, self.store, self.worker) for row in rows]
 
-    async def redeliver(self, id: int, payload: bytes = b"") -> Delivered:
+    @operation(
+        path="POST /dead-letters/{id}/redeliver",
+        command="dead retry",
+        again=False,
+        errors=("dead.unknown", "handler.bad_argument"),
+        next=(("dead", "whether it failed again"),),
+    )
+    async def redeliver(self, id: int, payload: Arguments = b"") -> Delivered:
         """Send a dead letter again, with other arguments if given; it leaves the list."""
         row = await self._dead(id)
         old = self.worker.loader.item(row).message
@@ -56,6 +71,7 @@ class DeadLetterOperations:
             raise NotFound("dead.unknown", f"There is no dead letter {id}. `holdfast dead` lists them.", id=id)
         return row
 
+    @operation(path="DELETE /dead-letters/{id}", command="dead discard", destroys=True, errors=("dead.unknown",))
     async def discard(self, id: int) -> Done:
         """Take a dead letter off the list without sending it again."""
         row = await self._dead(id)

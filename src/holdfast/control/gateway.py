@@ -16,6 +16,7 @@ from ..mailbox.budgets import scope_in, window_of
 from ..mailbox.worker import Worker
 from ..ports.ledger import DIMENSIONS, LABEL, Amounts, Bounds, Budget, UsageRow
 from ..ports.store import Store
+from .registry import operation
 from .views import BudgetView, CostView, Done, ForecastView, ModelView, Piece
 
 _PIECES = 10_000
@@ -29,6 +30,7 @@ class GatewayOperations:
     worker: Worker
     principal: Principal
 
+    @operation(path="GET /models", command="models", changes=False)
     async def models(self) -> list[ModelView]:
         """List the routes, and how their targets are."""
         gateway = self.worker.models
@@ -55,6 +57,7 @@ class GatewayOperations:
                 )
         return found
 
+    @operation(path="GET /agents/{address}/watch", command="chat", changes=False, errors=("watch.elsewhere",))
     async def watch(self, address: str, trace: str = "") -> AsyncIterator[Piece]:
         """Follow what an agent says and does right now, on this worker: words as they come, tools at work."""
         target = self.principal.place(address)
@@ -79,6 +82,7 @@ class GatewayOperations:
 
     # -- money --------------------------------------------------------------------------------------------------
 
+    @operation(path="PUT /budgets/{name}", command="budget set", errors=("budget.malformed",))
     async def set_budget(
         self,
         name: str,
@@ -140,12 +144,14 @@ class GatewayOperations:
         tenant, slash, _ = budget.name.partition("/")
         return who.reaches(tenant if slash else DEFAULT_TENANT)
 
+    @operation(path="DELETE /budgets/{name}", command="budget remove", errors=("budget.unknown",))
     async def drop_budget(self, name: str) -> Done:
         """Remove a limit."""
         if not await self.store.drop_budget(self._own(name)):
             raise NotFound("budget.unknown", f"There is no budget {name!r}. `holdfast budget list` shows them.", budget=name)
         return Done(note=f"removed the budget {name}")
 
+    @operation(path="GET /budgets", command="budget list", changes=False, next=(("set_budget", "change one"),))
     async def budgets(self) -> list[BudgetView]:
         """List the limits, and what is spent of each in its present window."""
         found: list[BudgetView] = []
@@ -157,6 +163,7 @@ class GatewayOperations:
             found.append(self._budget(budget, spent, held))
         return found
 
+    @operation(path="GET /cost", command="cost", changes=False, errors=("cost.by",))
     async def cost(
         self,
         by: list[str] | None = None,
@@ -186,6 +193,7 @@ class GatewayOperations:
             for r in rows
         ]
 
+    @operation(path="GET /forecast", command="cost --forecast", changes=False)
     async def forecast(self, where: dict[str, str] | None = None) -> ForecastView:
         """Foresee what this month will cost: what was spent, and the last seven days' mean for the days that are left."""
         now = datetime.fromtimestamp(self.worker.clock.now_ms() / 1000, UTC)
@@ -203,6 +211,7 @@ class GatewayOperations:
             month=first.strftime("%Y-%m"), spent_usd=spent, daily_usd=daily, forecast_usd=spent + daily * left
         )
 
+    @operation(path="GET /usage", command="cost --export", changes=False, page="id")
     async def usage(
         self, after: int = 0, since: int = 0, until: int = 0, agent: str = "", limit: int = 1000
     ) -> list[UsageRow]:

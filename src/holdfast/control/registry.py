@@ -1,8 +1,9 @@
 """The registry: every operation as a typed value, read off the methods of ``Operations``.
 
 There is no second list. A method's name, signature and docstring are the operation's name, input, output and documentation;
-what they cannot say (who may, where it lives in REST, what it is called on the command line) the decorator ``operation``
-says beside the method. REST, OpenAPI, MCP, the wire and the command line are made from these values or tested against them.
+what they cannot say (where it lives in REST, what it is called on the command line) the decorator ``operation`` says beside
+the method; who may, ``identity.scopes`` says. REST, OpenAPI, MCP, the wire and the command line are made from these values
+or tested against them.
 """
 
 from __future__ import annotations
@@ -12,26 +13,31 @@ import re
 import typing
 from collections.abc import Callable, Mapping
 from functools import cache
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 
 from ..domain.errors import NotFound, Rejected
 from ..domain.message import Outcome
 from ..journal.codec import Shape, decode_any, encode
+from .identity.scopes import NEEDS
 
+_CARRIES = "carries"
+Arguments = Annotated[bytes, msgspec.Meta(extra={_CARRIES: "arguments"})]
+"""The encoded arguments of a handler; a JSON caller gives a list in order, or an object by name."""
+Encoded = Annotated[bytes, msgspec.Meta(extra={_CARRIES: "value"})]
+"""An encoded value; a JSON caller gives the value."""
 F = TypeVar("F", bound=Callable[..., Any])
 _TOLD = "__operation__"
 _LARGEST = (1 << 53) - 1
 """What every JSON reader takes as the same number."""
-_HIDDEN = frozenset({"invoke", "acting_for", "allowed"})
+_HIDDEN = frozenset({"invoke", "run"})
 """Public methods of ``Operations`` that are no operations."""
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True):
     """What the decorator says of a method; see ``operation``."""
 
-    scope: str = ""
     path: str = ""
     command: str = ""
     changes: bool = True
@@ -44,7 +50,6 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
 
 def operation(
     *,
-    scope: str = "",
     path: str = "",
     command: str = "",
     changes: bool = True,
@@ -57,7 +62,6 @@ def operation(
     """Say of a method what its signature and docstring cannot.
 
     Args:
-        scope: what a caller needs, see ``identity.scopes``.
         path: where it lives in REST: ``POST /agents/{address}/pause``.
         command: its command line: ``turns retry``.
         changes: whether it changes anything; such operations take ``dry_run``.
@@ -68,7 +72,6 @@ def operation(
         next: what is often done after it: operations, and why.
     """
     told = Told(
-        scope=scope,
         path=path,
         command=command,
         changes=changes,
@@ -123,7 +126,7 @@ class Operation:
         first, _, rest = text.partition("\n")
         self.summary = first.strip()
         self.description = "\n".join(line.strip() for line in rest.strip().splitlines())
-        hints = typing.get_type_hints(method)
+        hints = typing.get_type_hints(method, include_extras=True)
         docs = _documented(text)
         given = [p for p in inspect.signature(method).parameters.values() if p.name != "self"]
         self.parameters = [_parameter(p, hints.get(p.name, Any), docs.get(p.name, "")) for p in given]
@@ -131,6 +134,12 @@ class Operation:
         self.returns: Any = typing.get_args(returns)[0] if self.streams else returns
         self.keyed = any(p.name == "key" for p in self.parameters)
         self._shapes = {p.name: Shape(p.plain_type) for p in self.parameters}
+
+    @property
+    def scope(self) -> str:
+        """What a caller needs; ``""`` for what anybody may who was let in, ``owner`` for what nobody else may."""
+        need = NEEDS.get(self.name)
+        return need.scope if need is not None else "owner"
 
     @property
     def changes(self) -> bool:
@@ -201,7 +210,8 @@ def plain(result: Any) -> Any:
 
 def _parameter(given: inspect.Parameter, hint: Any, doc: str) -> Parameter:
     required = given.default is given.empty
-    carries = ("arguments" if given.name == "payload" else "value") if hint is bytes else ""
+    extra: Any = next((m.extra for m in getattr(hint, "__metadata__", ()) if isinstance(m, msgspec.Meta)), None)
+    carries = str(extra[_CARRIES]) if extra else ""
     return Parameter(given.name, hint, doc, required, None if required else given.default, carries)
 
 
@@ -242,4 +252,4 @@ def find(kind: type, name: str) -> Operation:
     return found
 
 
-__all__ = ["Operation", "Parameter", "Told", "find", "operation", "plain", "registry_of"]
+__all__ = ["Arguments", "Encoded", "Operation", "Parameter", "Told", "find", "operation", "plain", "registry_of"]

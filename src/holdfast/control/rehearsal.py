@@ -25,7 +25,6 @@ _READS = frozenset(_STORES_READS.split())
 """What only reads of a store."""
 _WORKERS_FACTS = """
     clock random limits seal loader session served models feed gate resources budgets lease_seconds sealed draining loop
-    artifacts
 """
 _PARTS = frozenset(_WORKERS_FACTS.split())
 """What only tells of a worker."""
@@ -48,10 +47,11 @@ class _Would(Exception):
         self.on = [short(a) for a in on]
 
 
-async def rehearse(operations: Any, what: Operation, inputs: dict[str, Any]) -> DryRun:
+async def rehearse(operations: object, what: Operation, inputs: dict[str, Any]) -> DryRun:
     """Run an operation without its effects. Raises what it would raise."""
     copied = copy.copy(operations)
-    for name, part in vars(operations).items():
+    parts: dict[str, Any] = vars(operations)
+    for name, part in parts.items():
         watched = _WATCHED.get(name)
         if watched is not None and part is not None:
             setattr(copied, name, watched(part))
@@ -126,6 +126,14 @@ class _Holdings:
         raise _Would(f"{name.replace('_', ' ')} in memory")
 
 
+class _Artifacts:
+    """Images and files stay where they are."""
+
+    async def lifted_payload(self, payload: bytes) -> bytes:
+        """As it is."""
+        return payload
+
+
 class _Worker:
     """A worker that does nothing."""
 
@@ -134,6 +142,7 @@ class _Worker:
         self.store = _Store(worker.store)
         self.committer = _Committer(worker.committer)
         self.holdings = _Holdings(worker.holdings)
+        self.artifacts = _Artifacts()
 
     def __getattr__(self, name: str) -> Any:
         if name in _PARTS:

@@ -14,6 +14,7 @@ from ..mailbox.worker import Worker
 from ..ports.store import Store
 from . import occurrences, reading, schedules
 from .occurrences import Rule
+from .registry import Arguments, operation
 from .views import Done, ScheduleView
 
 
@@ -24,12 +25,17 @@ class ScheduleOperations:
     worker: Worker
     principal: Principal
 
+    @operation(
+        path="PUT /schedules/{name}",
+        command="schedule add",
+        errors=("schedule.malformed", "agent.unknown", "handler.unknown"),
+    )
     async def schedule(
         self,
         name: str,
         to: str,
         handler: str,
-        payload: bytes,
+        payload: Arguments,
         cron: str = "",
         every_seconds: float = 0,
         zone: str = "UTC",
@@ -45,6 +51,7 @@ class ScheduleOperations:
         done = await self._ask(schedules.target(name, tenant_of(spec.to)), "set", [spec], key)
         return reading.schedule(name, msgspec.msgpack.decode(done, type=schedules.Spec))
 
+    @operation(path="GET /schedules", command="schedule list", changes=False)
     async def schedules(self) -> list[ScheduleView]:
         """List the schedules."""
         found: list[ScheduleView] = []
@@ -58,6 +65,7 @@ class ScheduleOperations:
                     found.append(reading.schedule(key_of(row.address), msgspec.msgpack.decode(body, type=schedules.Spec)))
         return found
 
+    @operation(path="DELETE /schedules/{name}", command="schedule remove", destroys=True, errors=("schedule.unknown",))
     async def unschedule(self, name: str, key: str = "") -> Done:
         """Remove a schedule."""
         await self._ask(schedules.target(name, self.principal.home), "remove", [], key)

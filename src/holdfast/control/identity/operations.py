@@ -10,6 +10,7 @@ from ...domain.errors import NotFound, Rejected
 from ...domain.principal import EVERY_TENANT, Principal
 from ...mailbox.worker import Worker
 from ...ports.store import Store
+from ..registry import operation
 from ..views import Done
 from .exchange import delegated
 from .held import TOKENS, Held, address_of, id_of, kept_in, read_held, secret_of
@@ -33,6 +34,7 @@ class IdentityOperations:
     identity: Identity | None = None
     make_identity: Callable[[], Identity] | None = None
 
+    @operation(path="GET /whoami", command="whoami", changes=False)
     async def whoami(self) -> PrincipalView:
         """Tell who the caller is to this server, and what it may do."""
         who = self.principal
@@ -48,6 +50,7 @@ class IdentityOperations:
 
     # -- API tokens ---------------------------------------------------------------------------------------------
 
+    @operation(path="POST /tokens", command="token create")
     async def create_token(
         self,
         agent: str = "",
@@ -107,6 +110,7 @@ class IdentityOperations:
             )
         return scopes
 
+    @operation(path="GET /tokens", command="token list", changes=False)
     async def tokens(self) -> list[TokenView]:
         """List the tokens that are valid."""
         found: list[TokenView] = []
@@ -120,6 +124,9 @@ class IdentityOperations:
                     found.append(_view(key_of(row.address), held))
         return found
 
+    @operation(
+        path="DELETE /tokens/{id}", command="token revoke", destroys=True, errors=("token.unknown", "token.ambiguous")
+    )
     async def revoke_token(self, id: str) -> Done:
         """Let a token stand for nobody any more; it is refused everywhere within five seconds."""
         found = [t for t in await self.tokens() if t.id.startswith(id)] if id else []
@@ -133,6 +140,9 @@ class IdentityOperations:
 
     # -- signed tokens ------------------------------------------------------------------------------------------
 
+    @operation(
+        path="POST /tokens/issue", command="token issue", again=False, errors=("auth.unknown_scope", "token.lifetime")
+    )
     async def issue_token(
         self, audience: str = "", seconds: int = 0, scopes: list[str] | None = None, once: bool = False, jkt: str = ""
     ) -> IssuedView:
@@ -145,6 +155,7 @@ class IdentityOperations:
         issued = self._identity().authority.issue(who, audience=audience, seconds=seconds, scopes=given, once=once, jkt=jkt)
         return _issued(issued)
 
+    @operation(path="POST /tokens/exchange", command="token exchange", again=False)
     async def exchange_token(
         self,
         subject_token: str,
@@ -164,6 +175,7 @@ class IdentityOperations:
 
     # -- keys ---------------------------------------------------------------------------------------------------
 
+    @operation(path="GET /keys", command="keys list", changes=False)
     async def keys(self) -> list[KeyView]:
         """List the keys that this installation signs with, and signed with."""
         ring = self._identity().ring
@@ -179,6 +191,7 @@ class IdentityOperations:
             for id, key in ring.all()
         ]
 
+    @operation(path="POST /keys/rotate", command="keys rotate", again=False)
     async def rotate_keys(self, overlap_seconds: float = _OVERLAP_SECONDS) -> KeyView:
         """Sign with a new key from now on; tokens signed with the ones before are believed for a while longer."""
         ring = self._identity().ring

@@ -80,7 +80,7 @@ def _about(operation: Operation, id: str) -> dict[str, Any]:
         found["description"] = operation.description
     found["x-holdfast"] = {
         "operation": operation.name,
-        "scope": told.scope,
+        "scope": operation.scope,
         "changes": told.changes,
         "destroys": told.destroys,
         "command": f"holdfast {told.command}" if told.command else "",

@@ -35,7 +35,8 @@ class WireChannel:
             given = what.named(args, given)
         if what.keyed and not given.get("key"):
             given["key"] = f"{self._nonce}-{next(self._numbers):x}"
-        return what.result(await self.caller.request(operation, given, again=what.again))
+        answer = await self.caller.request(operation, given, again=what.again)
+        return what.result(answer, dry=bool(given.get("dry_run")))
 
     async def stream(self, operation: str, **given: Any) -> AsyncIterator[Any]:
         """See ``Channel``."""

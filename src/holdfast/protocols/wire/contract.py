@@ -2,64 +2,58 @@
 
 from __future__ import annotations
 
-import inspect
-import typing
-from collections.abc import Callable
 from functools import cache
 from typing import Any
 
 import msgspec
 
 from ...control.operations import Operations
-from ...control.registry import registry_of
-from ...domain.errors import NotFound, Rejected
+from ...control.registry import Operation, find
+from ...control.rehearsal import DryRun
+from ...domain.errors import Rejected
 
-ONCE = frozenset({"redeliver", "backup"})
-"""Operations that must not be asked again when the connection broke: they have no key and are not safe to repeat."""
+_DRY = "dry_run"
+_dry_run = msgspec.msgpack.Decoder(DryRun).decode
 
 
 class Signature:
     """One operation: what goes in, what comes out.
 
     Attributes:
+        what: the operation.
         parameters: names in order.
         keyed: whether it takes a dedupe key.
         again: whether it may be asked again after a broken connection.
     """
 
-    __slots__ = ("_inputs", "_result", "again", "keyed", "name", "parameters", "streams")
+    __slots__ = ("_inputs", "_result", "again", "keyed", "name", "parameters", "streams", "what")
 
-    def __init__(self, name: str, method: Callable[..., Any], streams: bool) -> None:
-        self.name = name
-        self.streams = streams
-        hints = typing.get_type_hints(method)
-        given = [p for p in inspect.signature(method).parameters.values() if p.name != "self"]
-        self.parameters = [p.name for p in given]
-        self.keyed = "key" in self.parameters
-        self.again = name not in ONCE
-        fields: list[Any] = [
-            (p.name, hints.get(p.name, Any)) if p.default is p.empty else (p.name, hints.get(p.name, Any), p.default)
-            for p in given
-        ]
-        inputs = msgspec.defstruct(name, fields, kw_only=True, forbid_unknown_fields=True)
+    def __init__(self, what: Operation) -> None:
+        self.what = what
+        self.name = what.name
+        self.streams = what.streams
+        self.parameters = [p.name for p in what.parameters]
+        self.keyed = what.keyed
+        self.again = what.told.again
+        fields: list[Any] = [(p.name, p.type) if p.required else (p.name, p.type, p.default) for p in what.parameters]
+        if what.changes:
+            fields.append((_DRY, bool, False))
+        inputs = msgspec.defstruct(self.name, fields, kw_only=True, forbid_unknown_fields=True)
         self._inputs = msgspec.msgpack.Decoder(inputs).decode
-        returns = hints.get("return", Any)
-        if streams:
-            (returns,) = typing.get_args(returns)
-        self._result = msgspec.msgpack.Decoder(returns).decode
+        self._result = msgspec.msgpack.Decoder(what.returns).decode
 
-    def inputs(self, body: msgspec.Raw) -> dict[str, Any]:
-        """The arguments by name. Raises ``Rejected(operation.input)``."""
+    def inputs(self, body: msgspec.Raw) -> tuple[dict[str, Any], bool]:
+        """The arguments by name, and whether only to tell what would happen. Raises ``Rejected(operation.input)``."""
         try:
             given = self._inputs(body)
         except msgspec.DecodeError as error:
             takes = ", ".join(self.parameters) or "nothing"
             raise Rejected("operation.input", f"{self.name}: {error}. It takes {takes}.", operation=self.name) from error
-        return {name: getattr(given, name) for name in self.parameters}
+        return {name: getattr(given, name) for name in self.parameters}, getattr(given, _DRY, False)
 
-    def result(self, body: msgspec.Raw) -> Any:
+    def result(self, body: msgspec.Raw, *, dry: bool = False) -> Any:
         """What the operation returned, as the type that it returns."""
-        return self._result(body)
+        return _dry_run(body) if dry else self._result(body)
 
     def named(self, args: tuple[Any, ...], given: dict[str, Any]) -> dict[str, Any]:
         """Positional arguments by their names. Raises ``Rejected(operation.input)``."""
@@ -75,8 +69,4 @@ class Signature:
 @cache
 def signature(name: str) -> Signature:
     """The signature of an operation. Raises ``NotFound(operation.unknown)``."""
-    method = getattr(Operations, name, None) if name in registry_of(Operations) else None
-    streams = inspect.isasyncgenfunction(method)
-    if method is None or not (streams or inspect.iscoroutinefunction(method)):
-        raise NotFound("operation.unknown", f"There is no operation {name!r}.", operation=name)
-    return Signature(name, method, streams)
+    return Signature(find(Operations, name))

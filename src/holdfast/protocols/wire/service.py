@@ -46,7 +46,8 @@ class WireService:
         what = signature(name)
         if what.streams:
             raise NotFound("operation.unknown", f"{name!r} is a stream, not a single answer.", operation=name)
-        return await acting.allowed(name)(**what.inputs(body))
+        given, dry = what.inputs(body)
+        return await acting.run(name, given, dry=dry)
 
     async def stream(self, peer: Peer, name: str, body: Raw) -> AsyncIterator[Any]:
         """See ``Service``."""
@@ -54,7 +55,8 @@ class WireService:
         if not what.streams:
             raise NotFound("operation.unknown", f"{name!r} is a single answer, not a stream.", operation=name)
         acting = await self._acting(peer)
-        async for item in acting.allowed(name)(**what.inputs(body)):
+        given, _ = what.inputs(body)
+        async for item in acting.allowed(name)(**given):
             yield item
             await self._acting(peer)
 
