@@ -179,16 +179,9 @@ class Server:
         self.listener = Listener(self.settings.listen, WireService(self.operations, self.hub, self.identity), hello, tls)
         await self.listener.start()
         if self.settings.http is not None:
-            from ..protocols.http.api import Api
-            from ..protocols.http.identity import acting
-            from ..protocols.http.models import ModelEndpoints
-            from ..protocols.http.server import HttpServer
+            from .front import make_http
 
-            where = self.settings.listen.host or "127.0.0.1"
-            endpoints = ModelEndpoints(self.engine.flow, self.identity)
-            self.http = HttpServer(
-                endpoints, Api(self.operations, acting(self.identity, self.operations)), where, self.settings.http, tls
-            )
+            self.http = make_http(self, self.settings.listen.host or "127.0.0.1", self.settings.http, tls)
             await self.http.start()
 
     async def stop(self) -> None:

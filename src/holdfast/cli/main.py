@@ -9,7 +9,21 @@ from typing import Annotated
 import typer
 
 from ..domain.errors import HoldfastError
-from . import errors, identity, keeping, looking, models, money, options, policies, schedules, serving, steering, talking
+from . import (
+    errors,
+    identity,
+    keeping,
+    looking,
+    mcp,
+    models,
+    money,
+    options,
+    policies,
+    schedules,
+    serving,
+    steering,
+    talking,
+)
 
 app = typer.Typer(
     name="holdfast",
@@ -38,7 +52,7 @@ def root(
     options.TOKEN[0] = token
 
 
-for room in (serving, talking, models, money, looking, steering, policies, schedules, identity, keeping):
+for room in (serving, talking, models, money, looking, steering, policies, schedules, identity, keeping, mcp):
     room.register(app)
 
 

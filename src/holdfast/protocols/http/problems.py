@@ -45,6 +45,8 @@ _OF_CODE = {
     "auth.unknown": 401,
     "auth.scope": 403,
     "auth.agent": 403,
+    "auth.elsewhere": 403,
+    "mcp.not_installed": 501,
     "auth.csrf": 403,
     "tenant.crossed": 403,
     "gate.denied": 403,

@@ -60,6 +60,10 @@ class Request:
             if not message.get("more_body"):
                 return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
+    async def hand_over(self, application: Callable[[Scope, Receive, Send], Awaitable[None]]) -> None:
+        """Let somebody else answer."""
+        await application(self.scope, self._receive, self._send)
+
     async def hung_up(self) -> None:
         """Returns when the client hangs up; only after ``body``."""
         while (await self._receive())["type"] != "http.disconnect":

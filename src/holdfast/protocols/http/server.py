@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections.abc import Generator
+from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -16,6 +16,9 @@ from ...domain.errors import Unavailable
 from . import api
 from .models import DIALECT_OF, ModelEndpoints
 from .requests import Receive, Request, Scope, Send
+
+Answer = Callable[[Request], Awaitable[None]]
+Stop = Callable[[], Awaitable[None]]
 
 
 class HttpServer:
@@ -29,8 +32,16 @@ class HttpServer:
         self._host = host
         self._tls = tls
         self.port = port
+        self._mounted: dict[str, Answer] = {}
+        self._stops: list[Stop] = []
         self._server: _Uvicorn | None = None
         self._serving: asyncio.Task[None] | None = None
+
+    def mount(self, path: str, answer: Answer, stop: Stop | None = None) -> None:
+        """Let somebody answer what is asked at a path; ``stop`` is awaited when the server stops."""
+        self._mounted[path] = answer
+        if stop is not None:
+            self._stops.append(stop)
 
     @property
     def url(self) -> str:
@@ -80,6 +91,8 @@ class HttpServer:
 
     async def stop(self) -> None:
         """Let requests in flight end, then hang up."""
+        for stop in self._stops:
+            await stop()
         if self._server is not None and self._serving is not None:
             self._server.should_exit = True
             with suppress(asyncio.CancelledError):
@@ -95,8 +108,8 @@ class HttpServer:
             await self._models.models(request)
         elif request.path.startswith(api.ROOT):
             await self._api.answer(request)
-        elif request.path == "/healthz":
-            await request.json(200, {"ok": True})
+        elif (answer := self._mounted.get(request.path)) is not None:
+            await answer(request)
         else:
             error = {"message": f"There is no {request.method} {request.path} here.", "code": "http.not_found"}
             await request.json(404, {"error": error})
