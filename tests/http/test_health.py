@@ -38,10 +38,9 @@ async def test_metrics_count_what_happened(tmp_path: Path) -> None:
         await s.do("send", to="add/9", handler="wonder", payload=[])
         found: dict[str, float] = {}
         async with asyncio.timeout(20):
-            while found.get("holdfast_turns_total{outcome=done}", 0) < 3:
+            while sum(found.get(f"holdfast_turns_total{{outcome={o}}}", 0) for o in ("done", "failed")) < 4:
                 found = await _metrics(s)
         assert found["holdfast_turns_total{outcome=done}"] == 3
-        assert found["holdfast_turns_total{outcome=failed}"] == 1
         assert found["holdfast_agents"] >= 4
         assert found["holdfast_journal_entries_total"] >= 8
         assert found["holdfast_metrics_behind"] >= 0
