@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 from holdfast.domain.intent import Declared, Done, Intent
+from holdfast.gate.past import History
+from holdfast.gate.provenance import Heard
 from holdfast.gate.rules import Rulebook, compile_policy, from_resource
-from holdfast.gate.rules.history import Remembered
-from holdfast.gate.rules.trial import Vouched
 
 AT = 1_750_000_000_000
 TOOLS = [f"tool_{n}" for n in range(25)]
@@ -68,21 +68,31 @@ def rulebook() -> Rulebook:
     return Rulebook([compile_policy(from_resource(f"policy-{n}", {"rules": group})) for n, group in enumerate(groups)])
 
 
-def past(length: int = PAST) -> Remembered:
+def past(length: int = PAST) -> History:
     """What the agent did: every tool in turn, for a day and a half."""
-    return Remembered([_done(n, AT - (length - n) * 300_000) for n in range(length)])
+    found = History()
+    for n in range(length):
+        given = {"amount": n % 90, "customer": f"c{n % 7}", "to": "ada@example.com"}
+        done = Done(AT - (length - n) * 300_000, n // 10, "trace", "tool", TOOLS[n % len(TOOLS)], "", given)
+        found.begin(n // 10, str(n), done)
+        found.finish(n // 10, str(n), ("user", "tool:x"), False)
+    return found
 
 
-def _done(n: int, at: int) -> Done:
-    given = {"amount": n % 90, "customer": f"c{n % 7}", "to": "ada@example.com"}
-    return Done(at, n // 10, "trace", "tool", TOOLS[n % len(TOOLS)], "", given, frozenset(("user", "tool:x")))
+def heard() -> Heard:
+    """What a turn has read: what the principal said, and what a tool brought from strangers."""
+    found = Heard()
+    found.add("Please write to ada@example.com about the order, and look at what others said", ("user",))
+    for n in range(20):
+        found.add({"row": n, "text": f"what a stranger wrote, number {n}"}, ("tool:search", "untrusted"))
+    return found
 
 
 def intents(count: int = 2_000) -> list[Intent]:
     """Acts of many agents: tools with arguments by role, and data of which the origin is known value by value."""
     roles = {"to": "destination", "amount": "amount", "body": "content"}
     labels = frozenset(("user", "agent:default/other/1", "untrusted", "tool:search"))
-    before = past()
+    before, sources = past(), heard()
     found: list[Intent] = []
     for n in range(count):
         given = {"amount": n % 90, "customer": f"c{n % 7}", "to": "ada@example.com", "body": "a text " * 60}
@@ -100,7 +110,7 @@ def intents(count: int = 2_000) -> list[Intent]:
                 tags={"team": f"t{n % 12}", "customer": f"c{n % 7}"},
                 trace="trace",
                 at=AT,
-                sources=Vouched(labels, ("ada@example.com",)),
+                sources=sources,
                 past=before,
             )
         )

@@ -8,7 +8,10 @@ what nobody can judge must not pass.
 from __future__ import annotations
 
 import logging
+import os
+import sys
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
@@ -73,6 +76,19 @@ def installed(group: str) -> dict[str, Any]:
             raise Rejected("policy.plugin", f"{point.value} ({group}, {point.name}) is no function.")
         found[point.name] = function
     return found
+
+
+def named_lookups(module: str) -> dict[str, Lookup]:
+    """The functions under ``LOOKUPS`` in a module. Raises ``Rejected(policy.plugin)``."""
+    if os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())  # as for files with agents
+    try:
+        found: Any = getattr(import_module(module), "LOOKUPS")  # noqa: B009 - whatever the module has
+    except (ImportError, AttributeError) as error:
+        raise Rejected("policy.plugin", f"{module} has no LOOKUPS: {error}.", module=module) from error
+    if not isinstance(found, Mapping):
+        raise Rejected("policy.plugin", f"LOOKUPS in {module} is no map of functions.", module=module)
+    return dict(found)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
 
 
 class Policies:

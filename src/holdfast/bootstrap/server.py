@@ -30,6 +30,7 @@ from .code import Change, Code, Versions
 from .engine import Engine
 from .identity import check_admitted, check_reach, make_identity, tls_context
 from .models import discover, make_gateway
+from .policies import named_lookups
 from .stores import make_store
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         tls_cert, tls_key: files with the server's certificate and its key.
         behind_proxy: a proxy before this server encrypts, and says how it was reached.
         policies: files or folders with policies, beside those that were applied to the store.
+        lookups: a module whose ``LOOKUPS`` are functions that conditions of policies may call.
     """
 
     places: tuple[str, ...] = ()
@@ -86,6 +88,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     tls_key: str = ""
     behind_proxy: bool = False
     policies: tuple[str, ...] = ()
+    lookups: str = ""
 
 
 class Server:
@@ -132,6 +135,7 @@ class Server:
                 limits=self.settings.limits,
                 lease_seconds=self.settings.lease_seconds,
                 policies=self.settings.policies,
+                lookups=named_lookups(self.settings.lookups) if self.settings.lookups else None,
                 **self._guards,
             )
             worker = self.engine.worker

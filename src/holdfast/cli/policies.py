@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 
 Places = Annotated[list[str], typer.Argument(help="Files or folders with policies.", metavar="FILE...")]
 
+Functions = Annotated[
+    str,
+    typer.Option("--lookups", help="Module whose LOOKUPS conditions may call.", metavar="MODULE", show_default=False),
+]
+
 policy = typer.Typer(
     help="Policies: who may do what, and what else is done then.", rich_markup_mode=None, no_args_is_help=True
 )
@@ -27,25 +32,25 @@ def register(app: typer.Typer) -> None:
 
 
 @policy.command()
-def check(files: Places, output: Output = Format.table) -> None:
+def check(files: Places, lookups: Functions = "", output: Output = Format.table) -> None:
     """Read policies and tell what is wrong with them; nothing is applied. Ends with 1 if anything is."""
     from ..control.policies import view_of
     from ..gate.rules import compile_policy
     from .output import show
 
-    lookups = _lookups()
-    found = [view_of(compile_policy(document, _known(document, lookups))) for document in _read(files)]
+    known = _lookups(lookups)
+    found = [view_of(compile_policy(document, _known(document, known))) for document in _read(files)]
     show(found, _columns(), output, "no policies")
 
 
 @policy.command(name="test")
-def run_tests_of(files: Places, output: Output = Format.table) -> None:
+def run_tests_of(files: Places, lookups: Functions = "", output: Output = Format.table) -> None:
     """Run the tests that stand beside policies. Ends with 1 if one fails."""
     from ..gate.rules.trial import run_tests
     from .output import plain, say, show
 
-    lookups = _lookups()
-    results = [result for document in _read(files) for result in run_tests(document, lookups=lookups)]
+    known = _lookups(lookups)
+    results = [result for document in _read(files) for result in run_tests(document, lookups=known)]
     failed = [result for result in results if not result.passed]
     if output is not Format.table:
         show([{**plain(result), "passed": result.passed} for result in results], [], output)
@@ -204,10 +209,10 @@ def _text(file: str) -> str:
         raise Rejected("policy.file", f"{file} cannot be read: {error}.", path=file) from error
 
 
-def _lookups() -> dict[str, Any]:
-    from ..bootstrap.policies import installed
+def _lookups(module: str) -> dict[str, Any]:
+    from ..bootstrap.policies import installed, named_lookups
 
-    return installed("holdfast.lookups")
+    return installed("holdfast.lookups") | (named_lookups(module) if module else {})
 
 
 def _known(document: Document, lookups: dict[str, Any]) -> set[str]:

@@ -40,6 +40,12 @@ PolicyPlaces = Annotated[
         show_default=False,
     ),
 ]
+Lookups = Annotated[
+    str,
+    typer.Option(
+        "--lookups", help="Module whose LOOKUPS conditions of policies may call.", metavar="MODULE", show_default=False
+    ),
+]
 Name = Annotated[str, typer.Option("--name", help="Shown as the owner of what it runs.")]
 Lease = Annotated[str, typer.Option("--lease", help="How long it may be silent before others take over.")]
 
@@ -66,6 +72,7 @@ def up(
     models: ModelsFile = "",
     record: Record = "",
     policies: PolicyPlaces = None,
+    lookups: Lookups = "",
     http: Annotated[
         int | None,
         typer.Option(
@@ -99,6 +106,7 @@ def up(
         models=models,
         record=record,
         policies=tuple(policies or ()),
+        lookups=lookups,
         http=_http(http, port, unix),
         retain_seconds=seconds(retain),
         grace_seconds=seconds(grace),
@@ -125,6 +133,7 @@ def work(
     models: ModelsFile = "",
     record: Record = "",
     policies: PolicyPlaces = None,
+    lookups: Lookups = "",
 ) -> None:
     """Run turns of a store in another process; without files, the newest published code."""
     from ..bootstrap.server import Settings
@@ -146,6 +155,7 @@ def work(
         models=models,
         record=record,
         policies=tuple(policies or ()),
+        lookups=lookups,
         grace_seconds=seconds(grace),
         lease_seconds=seconds(lease),
         name=name,

@@ -39,7 +39,7 @@ class Change:
                 if value > most:
                     found[name] = int(most) if float(most).is_integer() and isinstance(value, int) else most
         for name, expression in self.set:
-            found[name] = expression.value(facts.context(self.zone))
+            found[name] = expression.value(facts.context(self.zone, expression.late))
         return found
 
 

@@ -37,14 +37,14 @@ class When:
 
     def holds(self, facts: Facts) -> bool:
         """See ``Condition``."""
-        found = self.expression.program.execute(facts.context(self.zone))
+        found = self.expression.program.execute(facts.context(self.zone, self.expression.late))
         if found is not True and found is not False:
             raise TypeError(f"{self.expression.text} is {found!r}, neither true nor false")
         return found is self.wanted
 
     def why(self, facts: Facts) -> str:
         """See ``Condition``."""
-        found = self.expression.program.execute(facts.context(self.zone))
+        found = self.expression.program.execute(facts.context(self.zone, self.expression.late))
         seen = [f"{path} is {_shown(facts, path)}" for path in sorted(self.expression.found.paths)]
         told = f" ({', '.join(seen)})" if seen else ""
         return f"{self.expression.text} is {str(found).lower()}{told}"

@@ -15,6 +15,7 @@ import msgspec
 
 from ...domain.intent import Count, Done, Intent
 from ..provenance import trusted
+from .expression.expression import LATE
 from .expression.functions import PYTHON
 from .expression.types import BOOL, DOUBLE, DYN, INT, STRING, TIMESTAMP, Type, list_of, map_of, record
 from .history import times, total
@@ -99,6 +100,8 @@ class Shared:
         last, self._last, self._context = self._last, {}, None  # whatever goes wrong below, nothing stale is left
         fresh: dict[str, Any] = {}
         for name, fields in self.needs.variables:
+            if name in LATE:
+                continue
             value = _MAKE[name](facts, fields, self.zone)
             if name not in _CERTAIN:
                 fresh[name] = value
@@ -112,6 +115,15 @@ class Shared:
             context.update({name: _plain(value) for name, value in fresh.items()})
         self._last, self._context = last, context
         return context
+
+    def supply(self, facts: Facts, context: Context, name: str) -> None:
+        """Hand over a variable that is only worked out for a rule that gets as far as to look at it."""
+        fields = next((fields for known, fields in self.needs.variables if known == name), None)
+        value = _MAKE[name](facts, fields, self.zone)
+        try:
+            context.update({name: value})
+        except (ValueError, TypeError, OverflowError):
+            context.update({name: _plain(value)})
 
     def _new(self) -> Context:
         from cel import Context
@@ -143,28 +155,33 @@ class Shared:
         return total(self.intent, act, path, window)
 
 
-_CERTAIN = frozenset(("verb", "name", "to", "goal", "idempotent", "untrusted", "endorsed", "labels", "weekday", "date"))
+_CERTAIN = frozenset(("verb", "name", "to", "idempotent", "labels", "weekday", "date"))
 
 
 class Facts:
     """One intent as the rules see it; made anew for each. ``shared`` are the contexts for it, by time zone."""
 
-    __slots__ = ("_filled", "counts", "everyone", "intent", "shared")
+    __slots__ = ("_filled", "_supplied", "counts", "everyone", "intent", "shared")
 
     def __init__(self, intent: Intent, shared: Mapping[str, Shared], everyone: Iterable[Done] | None = None) -> None:
         self.intent = intent
         self.shared = shared
         self.everyone = everyone
         self.counts: list[Count] = []
-        self._filled: dict[str, Context] | None = None
+        self._filled: dict[str, Context] = {}
+        self._supplied: set[tuple[str, str]] | None = None
 
-    def context(self, zone: str) -> Context:
-        """The same values as CEL takes them."""
-        if self._filled is None:
-            self._filled = {}
-        elif zone in self._filled:
-            return self._filled[zone]
-        found = self._filled[zone] = self.shared[zone].filled(self)
+    def context(self, zone: str, late: tuple[str, ...] = ()) -> Context:
+        """The same values as CEL takes them; with these of ``LATE``."""
+        found = self._filled.get(zone)
+        if found is None:
+            found = self._filled[zone] = self.shared[zone].filled(self)
+        for name in late:
+            if self._supplied is None:
+                self._supplied = set()
+            if (zone, name) not in self._supplied:
+                self.shared[zone].supply(self, found, name)
+                self._supplied.add((zone, name))
         return found
 
     def value(self, path: tuple[str, ...], zone: str = "UTC") -> Any:

@@ -140,12 +140,17 @@ def _value(node: Any, path: Path, lines: dict[Path, int], source: str) -> Any:
         )
     if isinstance(node, yaml.MappingNode):
         found: dict[str, Any] = {}
+        written: set[str] = set()
         for key, value in node.value:
             name = str(key.value)
-            if name in found:
+            if name == "<<":  # YAML's way to take the words of another map, which those written here override
+                found = {**_value(value, (*path, name), lines, source), **found}
+                continue
+            if name in written:
                 raise malformed(
                     f"{source or 'The policy'}, line {key.start_mark.line + 1}: {name!r} is there twice.", source
                 )
+            written.add(name)
             found[name] = _value(value, (*path, name), lines, source)
             lines[(*path, name)] = key.start_mark.line + 1
         return found

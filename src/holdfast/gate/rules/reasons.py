@@ -27,7 +27,7 @@ class Reason:
 
     def _value(self, part: Expression, facts: Facts) -> str:
         try:
-            return shown(facts.value(part.path, self.zone) if part.path else part.value(facts.context(self.zone)))
+            return shown(facts.value(part.path, self.zone) if part.path else part.value(facts.context(self.zone, part.late)))
         except Exception:
             return "?"
 

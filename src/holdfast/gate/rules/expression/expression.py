@@ -10,6 +10,9 @@ from .check import Found, TypeProblem, check
 from .syntax import Name, Node, Select, SyntaxProblem, parse
 from .types import Type, fits
 
+LATE = frozenset(("roles", "untrusted", "endorsed", "unendorsed", "goal"))
+"""Variables that cost more than to be handed over: they are found by looking through all that a turn has read."""
+
 
 class Problem(Exception):
     """What is wrong with an expression, and where in it: line and column from 1."""
@@ -24,12 +27,14 @@ class Problem(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """See the module. ``path`` is set for an expression that only names a value (``args.amount``): no program runs then."""
+    """See the module. ``path`` is set for an expression that only names a value (``args.amount``): no program runs then.
+    ``late`` are the variables that are worked out only for who looks at them."""
 
     text: str
     program: Any
     found: Found
     path: tuple[str, ...] = ()
+    late: tuple[str, ...] = ()
 
     def value(self, context: Any) -> Any:
         """Its value. Raises what CEL raises."""
@@ -53,7 +58,8 @@ def read(
         program = cel.compile(text)
     except Exception as error:
         raise Problem(str(error).split("\n")[0], text, 0) from error
-    return Expression(text, program, found, _path(tree))
+    late = tuple(sorted({path.partition(".")[0] for path in found.paths} & LATE))
+    return Expression(text, program, found, _path(tree), late)
 
 
 def _path(tree: Node) -> tuple[str, ...]:

@@ -1,0 +1,1 @@
+"""A support agent's recorded actions under the airline's own rules."""
