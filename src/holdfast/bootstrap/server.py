@@ -35,6 +35,7 @@ from .stores import make_store
 
 if TYPE_CHECKING:
     from ..protocols.http.server import HttpServer
+    from .telemetry import Telemetry
 
 log = logging.getLogger("holdfast")
 
@@ -64,6 +65,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         identity: a file that says who may be there.
         auth: everybody has to prove who they are; always so beyond this machine.
         tls_cert, tls_key: files with the server's certificate and its key.
+        otlp: where spans go (OTLP over HTTP); ``""`` for nowhere.
         behind_proxy: a proxy before this server encrypts, and says how it was reached.
         policies: files or folders with policies, beside those that were applied to the store.
         lookups: a module whose ``LOOKUPS`` are functions that conditions of policies may call.
@@ -87,6 +89,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     tls_cert: str = ""
     tls_key: str = ""
     behind_proxy: bool = False
+    otlp: str = ""
     policies: tuple[str, ...] = ()
     lookups: str = ""
 
@@ -118,6 +121,7 @@ class Server:
         self.listener: Listener | None = None
         self.hub: Hub | None = None
         self.http: HttpServer | None = None
+        self.telemetry: Telemetry | None = None
 
     # -- life ---------------------------------------------------------------------------------------------------
 
@@ -144,6 +148,11 @@ class Server:
             self.identity = self.operations.identity = make_identity(self.settings, self.store, worker)
             await check_admitted(self.settings, self.identity)
             await self._load()
+            if self.settings.otlp:
+                from .telemetry import Telemetry  # needs the extra
+
+                self.telemetry = Telemetry(self.store, worker, self.settings.otlp)
+                await self.telemetry.begin()
             await self.engine.start()
             try:
                 await self._listen()
@@ -193,6 +202,8 @@ class Server:
         self.stopping.set()
         for task in self._beside:
             task.cancel()
+        if self.telemetry is not None:
+            self.telemetry.close()
         if self.listener is not None:
             self.listener.stop_accepting()
         if self.http is not None:
@@ -218,6 +229,8 @@ class Server:
         if settings.reload and settings.places:
             self._beside_do(self._reload())
         self._beside_do(self._versions())
+        if self.telemetry is not None:
+            self._beside_do(self.telemetry.run())
 
     def _beside_do(self, work: Coroutine[Any, Any, None]) -> None:
         self._beside.append(asyncio.Task(work, loop=self.engine.worker.loop))

@@ -99,4 +99,4 @@ def _endpoints(port: int, http: int, models_file: str, cassette: str) -> None:
 
     listen = Endpoint("127.0.0.1", port)
     settings = Settings(store="memory://", listen=listen, models=models_file, record=cassette, http=http)
-    serve_until_stopped(settings, "recorded")
+    serve_until_stopped(settings, program="recorded")

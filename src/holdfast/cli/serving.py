@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,6 +13,14 @@ if TYPE_CHECKING:
     from ..bootstrap.code import Change
     from ..bootstrap.server import Server, Settings
     from .output import Column
+
+
+class LogLines(StrEnum):
+    """How logs are written."""
+
+    text = "text"
+    json = "json"
+
 
 Files = Annotated[list[str] | None, typer.Argument(help="Files or modules with agents.", metavar="FILE...")]
 Grace = Annotated[str, typer.Option("--grace", help="How long steps in flight may take when it stops.")]
@@ -48,6 +57,20 @@ Lookups = Annotated[
 ]
 Name = Annotated[str, typer.Option("--name", help="Shown as the owner of what it runs.")]
 Lease = Annotated[str, typer.Option("--lease", help="How long it may be silent before others take over.")]
+
+LogFormat = Annotated[
+    LogLines, typer.Option("--log-format", envvar="HOLDFAST_LOG_FORMAT", help="How logs are written, to stderr.")
+]
+Otlp = Annotated[
+    str,
+    typer.Option(
+        "--otlp",
+        envvar="OTEL_EXPORTER_OTLP_ENDPOINT",
+        help="Send spans to this OpenTelemetry receiver: http://collector:4318.",
+        metavar="URL",
+        show_default=False,
+    ),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -92,6 +115,8 @@ def up(
     behind_proxy: Annotated[
         bool, typer.Option("--behind-proxy", help="A proxy before the server encrypts and says how it was reached.")
     ] = False,
+    log_format: LogFormat = LogLines.text,
+    otlp: Otlp = "",
 ) -> None:
     """Serve the agents in files: server, worker and store in one process."""
     from ..bootstrap.server import Settings, places
@@ -117,8 +142,9 @@ def up(
         tls_cert=tls_cert,
         tls_key=tls_key,
         behind_proxy=behind_proxy,
+        otlp=otlp,
     )
-    serve_until_stopped(settings)
+    serve_until_stopped(settings, log_format)
 
 
 def work(
@@ -133,7 +159,11 @@ def work(
     models: ModelsFile = "",
     record: Record = "",
     policies: PolicyPlaces = None,
+<<<<<<< HEAD
     lookups: Lookups = "",
+=======
+    log_format: LogFormat = LogLines.text,
+>>>>>>> 248f091 (Telemetry: turns, steps and messages as spans with the conventions for generative AI, read off the journal; logs as JSON with their turn)
 ) -> None:
     """Run turns of a store in another process; without files, the newest published code."""
     from ..bootstrap.server import Settings
@@ -160,7 +190,7 @@ def work(
         lease_seconds=seconds(lease),
         name=name,
     )
-    serve_until_stopped(settings)
+    serve_until_stopped(settings, log_format)
 
 
 def workers(output: Output = Format.table, url: Url = "", store: StoreUrl = "") -> None:
@@ -188,16 +218,15 @@ def demo(
     raise typer.Exit(play(keep))
 
 
-def serve_until_stopped(settings: Settings, program: str = "") -> None:
+def serve_until_stopped(settings: Settings, log_format: LogLines = LogLines.text, program: str = "") -> None:
     """Run a server until somebody stops it. For a ``program``, a token is made and printed."""
     import asyncio
-    import logging
 
+    from ..bootstrap.logs import install
     from ..bootstrap.server import serve
     from .output import say
 
-    logging.basicConfig(format="%(levelname)s %(message)s", level=logging.INFO)
-    logging.getLogger("holdfast").setLevel(logging.INFO)
+    install(log_format.value)
 
     def ready(server: Server) -> None:
         names = ", ".join(n for n in sorted(server.registry.latest) if not n.startswith("holdfast.")) or "no agents"
