@@ -159,11 +159,8 @@ def work(
     models: ModelsFile = "",
     record: Record = "",
     policies: PolicyPlaces = None,
-<<<<<<< HEAD
     lookups: Lookups = "",
-=======
     log_format: LogFormat = LogLines.text,
->>>>>>> 248f091 (Telemetry: turns, steps and messages as spans with the conventions for generative AI, read off the journal; logs as JSON with their turn)
 ) -> None:
     """Run turns of a store in another process; without files, the newest published code."""
     from ..bootstrap.server import Settings
