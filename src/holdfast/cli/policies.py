@@ -74,7 +74,7 @@ def list_policies(output: Output = Format.table, url: Url = "", store: StoreUrl 
 @policy.command(name="show")
 def show_policy(
     name: Annotated[str, typer.Argument(help="Its name.")],
-    output: Output = Format.yaml,
+    output: Output = Format.table,
     url: Url = "",
     store: StoreUrl = "",
 ) -> None:
@@ -83,7 +83,8 @@ def show_policy(
     from .output import show_one
 
     view = session.run(lambda c: c.policy(name=name), url, store)
-    show_one({"kind": "Policy", "name": view.name, "spec": view.spec}, output)
+    how = Format.yaml if output is Format.table else output
+    show_one({"kind": "Policy", "name": view.name, "spec": view.spec}, how)
 
 
 @policy.command(name="dry-run")

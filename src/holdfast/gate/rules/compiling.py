@@ -36,7 +36,7 @@ def compile_policy(document: Document, lookups: Iterable[str] = (), tenant: str 
 class _Compiling:
     def __init__(self, document: Document, lookups: frozenset[str], tenant: str) -> None:
         self.document = document
-        self.tenant = tenant
+        self.tenant = tenant or document.tenant
         self.lookups = lookups
         self.words = document.words
         self.paths: set[str] = set()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import Any, cast
 
@@ -17,6 +17,7 @@ Path = tuple[str | int, ...]
 _STEP = re.compile(r"\.([A-Za-z_]\w*)|\[(\d+)\]|\[\.\.\.\]")
 _RULE_NAME = re.compile(r"[^\s/|][^/|\n]{0,99}(?<!\s)\Z")
 _UNKNOWN = re.compile(r"unknown field `([^`]*)`")
+_ABOUT = ("tenant", "labels", "metadata")
 _MOST_DEEP, _MOST_PARTS = 40, 100_000
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}\Z", re.IGNORECASE)
 
@@ -29,6 +30,7 @@ class Document:
     words: PolicyWords
     source: str = ""
     lines: Mapping[Path, int] = field(default_factory=dict[Path, int], compare=False, repr=False)
+    tenant: str = ""
 
     def place(self, path: Path) -> str:
         """Where a part stands, for messages: file, line and the names on the way to it."""
@@ -69,12 +71,14 @@ def _document(node: Any, source: str) -> Document:
     body = cast("dict[str, Any]", raw)
     if body.get("kind") != "Policy":
         raise malformed(f"{source or 'The policy'}, line {first}: kind is {body.get('kind')!r}, not 'Policy'.", source)
-    extra = set(body) - {"kind", "name", "spec"}
+    extra = set(body) - {"kind", "name", "spec", *_ABOUT}
     if extra:
         where = f"{source or 'The policy'}, line {line_of(lines, (min(extra),))}"
         raise malformed(f"{where}: a policy has kind, name and spec, no {min(extra)!r}.", source)
+    about: dict[str, Any] = {**cast("dict[str, Any]", body.get("metadata") or {}), **body}
     below = {path[1:]: line for path, line in lines.items() if path[:1] == ("spec",)}
-    return from_resource(str(body.get("name") or ""), body.get("spec"), source, below or {(): first})
+    found = from_resource(str(about.get("name") or ""), body.get("spec"), source, below or {(): first})
+    return replace(found, tenant=str(about.get("tenant") or ""))
 
 
 def from_resource(name: str, spec: Any, source: str = "", lines: Mapping[Path, int] | None = None) -> Document:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -145,7 +145,9 @@ def _intent(test: TestWords, place: str) -> tuple[Intent, list[Done]]:
         everyone.append(done)
         if _address(str(past.get("agent", agent))) == agent:
             own.append(done)
-    args = given.get("args", {})
+    args: Any = given.get("args", {})
+    if isinstance(args, list):
+        args = tuple(cast("list[Any]", args))  # positional ones
     intent = Intent(
         agent=agent,
         turn=int(given.get("turn", 1)),
