@@ -68,7 +68,7 @@ GOOD = """
       given: {agent: support/1, tool: mail, args: {to: ada, body: pin 1234}, roles: {to: destination}, endorsed: [ada]}
       expect: {outcome: transform, args: {to: ada, body: 'pin [redacted]'}}
     - name: nobody vouches for it
-      given: {agent: support/1, tool: mail, args: {to: eve, body: x}, roles: {to: destination}, labels: [web]}
+      given: {agent: support/1, tool: mail, args: {to: eve, body: x}, roles: {to: destination}, labels: [untrusted]}
       expect: {outcome: deny, code: gate.denied}
     - name: a lookup without an answer denies
       given: {agent: support/1, tool: refund, args: {amount: 50, customer: cy}}

@@ -121,6 +121,12 @@ def test_conditions_see_the_whole_intent(condition: str) -> None:
         assert decision.verdict is verdict, decision.reasons
 
 
+def test_what_is_not_a_number_passes_no_limit() -> None:
+    for condition in ("args.amount > 100", "size(args) > 5"):
+        rules = book(f"- {{name: r, when: '{condition}', then: deny}}")
+        assert rules.decide(intent(args={"amount": float("nan")})).code == "gate.error"
+
+
 def test_a_zone_tells_the_time() -> None:
     rules = book("- {name: r, when: \"hour == 23 && weekday == 'mon'\", then: deny}", head="zone: Asia/Tokyo")
     assert rules.decide(intent()).verdict is DENY
@@ -201,7 +207,9 @@ def test_at_most_so_much_in_sum() -> None:
     past = [done(args={"amount": 60}), done(args={"amount": 500}, ago=2), done(args={"amount": 500}, failed=True)]
     assert rules.decide(intent(args={"amount": 40}, past=past)).verdict is ALLOW
     assert rules.decide(intent(args={"amount": 41}, past=past)).verdict is ASK
-    assert rules.decide(intent(args={"amount": "41"}, past=past)).code == "gate.error"
+    for odd in ("41", -1, float("nan"), float("inf"), True, None):
+        assert rules.decide(intent(args={"amount": odd}, past=past)).code == "gate.error", odd
+    assert rules.decide(intent(args={"amount": 1}, past=[done(args={"amount": -500})])).code == "gate.error"
     assert rules.decide(intent(args={"amount": 500}, past=[])).verdict is ASK, "one alone may be too much"
 
 
@@ -251,6 +259,24 @@ def test_what_is_not_remembered_cannot_be_judged() -> None:
     assert rules.decide(intent(since=AT - 25 * HOUR)).verdict is ALLOW
     session = book("- {name: r, at_most: {count: 3, per: session}}")
     assert session.decide(intent(since=AT - HOUR)).verdict is ALLOW
+
+
+def test_who_vouches_for_a_destination() -> None:
+    rules = book("- {name: r, does: any sending, unless: endorsed, then: ask, reason: '{unendorsed}'}")
+    mail = {"to": ["ada@x.example", "eve@x.example"], "body": "hello"}
+    roles = {"to": "destination"}
+    assert rules.decide(intent("tool", "mail", mail, roles=roles)).verdict is ALLOW, "nothing untrusted was read"
+    asked = rules.decide(intent("tool", "mail", mail, roles=roles, labels=("untrusted",), endorsed=("ada@x.example",)))
+    assert (asked.verdict, asked.reasons) == (ASK, ('["eve@x.example"]',))
+    everybody = ("ada@x.example", "eve@x.example")
+    assert (
+        rules.decide(intent("tool", "mail", mail, roles=roles, labels=("untrusted",), endorsed=everybody)).verdict is ALLOW
+    )
+    unknown = intent("tool", "mail", mail, roles=roles, labels=())
+    assert rules.decide(unknown).verdict is ASK, "unknown origin is untrusted"
+    unknown.sources = None
+    assert rules.decide(unknown).verdict is ASK
+    assert rules.decide(intent("publish", "news", labels=("untrusted",))).reasons == ('["news"]',)
 
 
 # -- outcomes ---------------------------------------------------------------------------------------------------------

@@ -34,7 +34,7 @@ class Change:
         for name, most in self.cap:
             if name in found:
                 value = found[name]
-                if isinstance(value, bool) or not isinstance(value, int | float):
+                if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
                     raise TypeError(f"{name} is {value!r}, which is no number to cap")
                 if value > most:
                     found[name] = int(most) if float(most).is_integer() and isinstance(value, int) else most

@@ -215,7 +215,11 @@ def _who(facts: Facts, fields: frozenset[str] | None, zone: str) -> Any:
 
 def _args(facts: Facts, fields: frozenset[str] | None, zone: str) -> Any:
     given = facts.intent.arguments
-    return given if fields is None else {name: given[name] for name in fields if name in given}
+    found = given if fields is None else {name: given[name] for name in fields if name in given}
+    for name, value in found.items():
+        if type(value) is float and value != value:  # NaN is neither over a limit nor under it, so no limit would hold
+            raise TypeError(f"{name} is not a number")
+    return found
 
 
 def by_role(intent: Intent, role: str) -> list[Any]:
@@ -245,16 +249,20 @@ def _declared(facts: Facts, fields: frozenset[str] | None, zone: str) -> Any:
 
 def untrusted(intent: Intent) -> bool:
     """Whether any argument carries data that nobody vouches for."""
-    sources = intent.sources
-    if sources is None:
-        return not trusted(intent.labels)
-    return any(not trusted(sources.labels_of(value)) and not sources.endorsed(value) for value in intent.arguments.values())
+    return any(not _vouched(intent, value) for value in intent.arguments.values())
 
 
 def unendorsed(intent: Intent) -> list[str]:
     """The destinations that nobody vouches for."""
+    return [str(value) for value in by_role(intent, "destination") if not _vouched(intent, value)]
+
+
+def _vouched(intent: Intent, value: Any) -> bool:
+    """Whether a value comes from data that may be believed, or is in the words of somebody who may be."""
     sources = intent.sources
-    return [str(value) for value in by_role(intent, "destination") if sources is None or not sources.endorsed(value)]
+    if sources is None:
+        return trusted(intent.labels)
+    return trusted(sources.labels_of(value)) or bool(sources.endorsed(value))
 
 
 @lru_cache(maxsize=64)

@@ -7,6 +7,7 @@ about the whole session is asked about what is remembered of it.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from math import inf
 from typing import Any
 
 from ...domain.intent import Done, Intent
@@ -158,9 +159,9 @@ def total(intent: Intent, act: str, path: str, window: str) -> float:
 
 
 def number(value: Any, path: str) -> float:
-    """A number, or ``TypeError``; what has none counts nothing."""
+    """A number from 0, or ``TypeError``; what has none counts nothing. One below 0 would make room for others."""
     if value is None:
         return 0.0
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError(f"{path} is {value!r}, which is no number")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < inf:
+        raise TypeError(f"{path} is {value!r}, which is no number from 0")
     return float(value)
