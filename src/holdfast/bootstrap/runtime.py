@@ -9,6 +9,7 @@ from ..control.built_in import ASK, ASK_SPEC, BUILT_IN
 from ..control.operations import Operations
 from ..domain.limits import Limits
 from ..gate import Gate
+from ..gate.gatekeeper import Gatekeeper
 from ..gate.rules import Lookup, Plugin
 from ..journal.codec import Seal
 from ..models.routes import Models
@@ -17,6 +18,7 @@ from ..sdk.agent import Agent
 from ..sdk.client import Client
 from ..turn.definition import Definition, Registry
 from .engine import Engine
+from .guarding import Guarding, save_habits
 from .models import discover, make_gateway
 from .stores import make_store
 
@@ -72,6 +74,7 @@ class Runtime(Client):
                 one.seal_version()
                 self.registry.add(one.definition)
         self.limits = limits or Limits()
+        self.guarding: Guarding | None = None
         self.store = make_store(store, self.limits)
         self._models = models
         self._thinks = any(agent.mind is not None for agent in agents)
@@ -104,6 +107,8 @@ class Runtime(Client):
             self.operations = Operations(self.store, self.engine.worker, self.engine.flow, self.registry)
             if not self.store.url.startswith("holdfast"):  # whose store is elsewhere has its keys there
                 self.operations.make_identity = self._identity
+            if isinstance(self.engine.gate, Gatekeeper):
+                self.guarding = Guarding(self.engine.gate, self.operations, self.engine.serve)
             await self.publish_definitions(list(self.registry.latest.values()))
             await self.engine.start()
         except BaseException:
@@ -126,6 +131,7 @@ class Runtime(Client):
 
     async def stop(self, grace_seconds: float = 10.0) -> None:
         """Let steps in flight finish, write everything, close."""
+        await save_habits(self.guarding)
         await self.engine.stop(grace_seconds)
         await self.store.close()
 

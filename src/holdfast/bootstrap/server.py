@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from ..control.built_in import ASK, ASK_SPEC, BUILT_IN
+from ..control.holds import held_in
 from ..control.operations import Operations
 from ..control.sweeping import YOUNG_SECONDS, sweep
 from ..domain.errors import HoldfastError, Rejected
 from ..domain.limits import Limits
 from ..gate import Gate
+from ..gate.gatekeeper import Gatekeeper
 from ..journal.codec import Seal
 from ..link import Endpoint, Listener
 from ..link.frames import Hello
@@ -28,10 +30,12 @@ from ..protocols.wire.hub import Hub
 from ..protocols.wire.service import WireService
 from .code import Change, Code, Versions
 from .engine import Engine
+from .guarding import Guarding, save_habits
 from .identity import check_admitted, check_reach, make_identity, tls_context
 from .models import discover, make_gateway
 from .policies import named_lookups
 from .stores import make_store
+from .witnesses import make_witness
 
 if TYPE_CHECKING:
     from ..protocols.http.server import HttpServer
@@ -62,6 +66,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         record: a cassette to which is written what models answer.
         http: the port of the endpoints for models, 0 for any free one, -N for N if it is free and any other if not; None
             for none.
+        seal_seconds: how often what happened is signed (``holdfast audit``); 0 for never.
+        witnesses: urls of places outside that keep the signed roots.
         identity: a file that says who may be there.
         auth: everybody has to prove who they are; always so beyond this machine.
         tls_cert, tls_key: files with the server's certificate and its key.
@@ -83,6 +89,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     limits: Limits = Limits()
     models: str = ""
     record: str = ""
+    seal_seconds: float = 300.0
+    witnesses: tuple[str, ...] = ()
     http: int | None = None
     identity: str = ""
     auth: bool = False
@@ -122,6 +130,7 @@ class Server:
         self.hub: Hub | None = None
         self.http: HttpServer | None = None
         self.telemetry: Telemetry | None = None
+        self.guarding: Guarding | None = None
 
     # -- life ---------------------------------------------------------------------------------------------------
 
@@ -146,6 +155,9 @@ class Server:
             self.engine.use_models(make_gateway(await discover(self.settings.models), record=self.settings.record))
             self.operations = Operations(self.store, worker, self.engine.flow, self.registry, self)
             self.identity = self.operations.identity = make_identity(self.settings, self.store, worker)
+            self.operations.witnesses = tuple(make_witness(url) for url in self.settings.witnesses)
+            if isinstance(self.engine.gate, Gatekeeper):
+                self.guarding = Guarding(self.engine.gate, self.operations, self.engine.serve)
             await check_admitted(self.settings, self.identity)
             await self._load()
             if self.settings.otlp:
@@ -208,6 +220,7 @@ class Server:
             self.listener.stop_accepting()
         if self.http is not None:
             await self.http.stop()
+        await save_habits(self.guarding)
         await self.engine.stop(self.settings.grace_seconds)
         if self.listener is not None:
             await asyncio.sleep(0)
@@ -226,6 +239,8 @@ class Server:
         settings = self.settings
         if settings.retain_seconds > 0 and settings.listen is not None:
             self._beside_do(self._retain())
+        if settings.seal_seconds > 0 and settings.listen is not None:
+            self._beside_do(self._seal())
         if settings.reload and settings.places:
             self._beside_do(self._reload())
         self._beside_do(self._versions())
@@ -244,13 +259,23 @@ class Server:
             await clock.sleep(min(max(keep / 24, 1.0), 3600.0))
             before = clock.now_ms() - int(keep * 1000)
             try:
-                while await self.store.compact(before, _COMPACT_ROWS):
+                while await self.store.compact(before, _COMPACT_ROWS, await held_in(self.store)):
                     await clock.sleep(0.05)
                 if clock.monotonic() >= swept + _SWEEP_SECONDS:
                     swept = clock.monotonic()
                     await sweep(self.store, self.engine.worker, min(before, clock.now_ms() - int(YOUNG_SECONDS * 1000)))
             except HoldfastError as error:
                 log.warning("retention did not get on: %s", error)
+
+    async def _seal(self) -> None:
+        """Sign what happened since the last time."""
+        clock = self.engine.worker.clock
+        while True:
+            await clock.sleep(self.settings.seal_seconds)
+            try:
+                await self.operations.audit_seal()
+            except HoldfastError as error:
+                log.error("nothing was signed: %s", error)
 
     async def _reload(self) -> None:
         clock = self.engine.worker.clock

@@ -10,7 +10,9 @@ import typer
 
 from ..domain.errors import HoldfastError
 from . import (
+    auditing,
     errors,
+    guarding,
     identity,
     keeping,
     looking,
@@ -52,7 +54,21 @@ def root(
     options.TOKEN[0] = token
 
 
-for room in (serving, talking, models, money, looking, steering, policies, schedules, identity, keeping, mcp):
+for room in (
+    serving,
+    talking,
+    models,
+    money,
+    looking,
+    steering,
+    guarding,
+    policies,
+    schedules,
+    identity,
+    auditing,
+    keeping,
+    mcp,
+):
     room.register(app)
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from .approvals import approval
+from .habits import habits
 from .identity.held import token
 from .outside import ASK, ASK_SPEC, outside
 from .schedules import schedule
 
-BUILT_IN = (schedule, outside, token, approval)
+BUILT_IN = (schedule, outside, token, approval, habits)
 
 __all__ = ["ASK", "ASK_SPEC", "BUILT_IN"]

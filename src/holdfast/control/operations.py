@@ -17,8 +17,12 @@ from ..mailbox.worker import Worker
 from ..ports.store import Store
 from ..turn.definition import Registry
 from .approving import ApprovalOperations
+from .audit import AuditOperations
+from .breakers import BreakerOperations
 from .dead_letters import DeadLetterOperations
 from .gateway import GatewayOperations
+from .habits import HabitOperations
+from .holds import HoldOperations
 from .housekeeping import Host, HousekeepingOperations
 from .identity.operations import IdentityOperations
 from .identity.scopes import permit
@@ -36,10 +40,14 @@ class Operations(
     LookingOperations,
     ApprovalOperations,
     SteeringOperations,
+    BreakerOperations,
     DeadLetterOperations,
     GatewayOperations,
-    HousekeepingOperations,
     IdentityOperations,
+    AuditOperations,
+    HabitOperations,
+    HoldOperations,
+    HousekeepingOperations,
     PolicyOperations,
     ScheduleOperations,
 ):

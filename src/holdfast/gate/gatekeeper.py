@@ -37,8 +37,11 @@ class Switches(Protocol):
 
     @property
     def stopping(self) -> bool: ...
+    @property
+    def trying(self) -> bool: ...
     def judge(self, intent: Intent) -> Decision | None: ...
     def held(self, address: str) -> bool: ...
+    def learn(self, agent: str, done: Done) -> None: ...
 
 
 class Habits(Protocol):
@@ -87,7 +90,9 @@ class Gatekeeper(Gate):
 
     def looks_back(self, verb: str, name: str) -> bool:
         """See ``Gate``."""
-        return self.habits is not None or (self.rules is not None and self.rules.needs_past(verb, name))
+        if self.habits is not None or (self.switches is not None and self.switches.trying):
+            return True
+        return self.rules is not None and self.rules.needs_past(verb, name)
 
     def review(self, intent: Intent) -> Decision:
         """See ``Gate``."""
@@ -99,10 +104,13 @@ class Gatekeeper(Gate):
             )
 
     def _review(self, intent: Intent) -> Decision:
-        switches = self.switches
+        switches, decision = self.switches, ALLOW
         if switches is not None and (found := switches.judge(intent)) is not None:
-            return found
-        decision = self.rules.decide(intent) if self.rules is not None else ALLOW
+            if found.verdict is not Verdict.ALLOW:
+                return found
+            decision = found  # one action on trial: whatever else judges it still does
+        if self.rules is not None:
+            decision = stronger(decision, self.rules.decide(intent))
         if decision.verdict >= Verdict.DENY:
             return decision
         for plugin in self.plugins:
@@ -115,6 +123,8 @@ class Gatekeeper(Gate):
 
     def learn(self, agent: str, done: Done) -> None:
         """See ``Gate``."""
+        if self.switches is not None:
+            self.switches.learn(agent, done)
         if self.habits is not None:
             self.habits.learn(agent, done)
 

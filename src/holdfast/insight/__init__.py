@@ -1,1 +1,1 @@
-"""Readings of the journal: the fleet at a glance, search, causality, briefs. Nothing here changes what it reads."""
+"""Readings of the journal: the fleet at a glance, search, causality, briefs, audits. Nothing here changes what it reads."""

@@ -37,12 +37,13 @@ class Loose(msgspec.Struct, gc=False):
 
 class Cut(msgspec.Struct, gc=False):
     """Compaction removed an agent's entries up to ``seq``, whose hash was ``hash``, and no segment says so yet. ``covered``
-    is as ``Loose.after``."""
+    and ``at`` are as ``Loose.after`` and ``Loose.before``."""
 
     address: str
     seq: int
     hash: bytes
     covered: int = 0
+    at: bytes = b""
 
 
 class Uncovered(msgspec.Struct):

@@ -121,6 +121,9 @@ class Admitting(Waiting):
             await self.accept()
         if decision.counts and decision.verdict < Verdict.DENY:
             decision = await self._count(intent, decision)
+            if decision.verdict == Verdict.HOLD:  # of all workers another one had the last place
+                self.hold()
+                self.give_up()
         if decision.verdict == Verdict.DENY:
             await self._refuse(intent, decision, name)
         args = decision.args if decision.args is not None else intent.args

@@ -24,7 +24,7 @@ _LOOSE = f"""
     WHERE j.id > $1 AND j.seq > coalesce(c.seq, 0) ORDER BY j.id LIMIT $2
 """
 _CUTS = """
-    SELECT a.address, k.seq, k.hash, coalesce(c.seq, 0)
+    SELECT a.address, k.seq, k.hash, coalesce(c.seq, 0), coalesce(c.hash, '')
     FROM cut k JOIN agent a ON a.id = k.agent LEFT JOIN covered c ON c.agent = k.agent LIMIT $1
 """
 _MARKS = "SELECT key, value FROM meta WHERE key IN ('covered_safe', 'covered_seen', 'covered_xmax')"

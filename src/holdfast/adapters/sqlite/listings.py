@@ -70,7 +70,8 @@ class Listings:
             raise NotFound(
                 "agent.unknown", f"No agent has the address {address}. `holdfast ps` lists them.", address=address
             )
-        sql = "SELECT seq, turn, body, hash FROM journal WHERE agent=? AND seq>? {} ORDER BY seq LIMIT ?"
+        columns = "seq, turn, CAST(body AS BLOB), CAST(hash AS BLOB)"  # also what a tamperer left as text is to be read
+        sql = f"SELECT {columns} FROM journal WHERE agent=? AND seq>? {{}} ORDER BY seq LIMIT ?"
         only, args = ("AND turn=?", (ref[0], max(after, turn - 1), turn, limit)) if turn else ("", (ref[0], after, limit))
         return [EntryRow(*row) for row in self.db.execute(sql.format(only), args)]
 

@@ -12,14 +12,15 @@ from . import files
 from .files import Database
 from .listings import Listings
 
-_ROW = "j.id, a.address, j.seq, j.turn, j.body, j.hash"
+_ROW = "j.id, a.address, j.seq, j.turn, CAST(j.body AS BLOB), CAST(j.hash AS BLOB)"
+"""Whoever tampers with a file may leave text where bytes should be: that must be read to be found."""
 _FROM = "FROM journal j JOIN agent a ON a.id = j.agent"
 _LOOSE = (
     f"SELECT coalesce(c.seq, 0), coalesce(c.hash, x''), {_ROW} {_FROM} LEFT JOIN covered c ON c.agent = j.agent "
     "WHERE j.id > ? AND j.seq > coalesce(c.seq, 0) ORDER BY j.id LIMIT ?"
 )
 _CUTS = (
-    "SELECT a.address, k.seq, k.hash, coalesce(c.seq, 0) FROM cut k JOIN agent a ON a.id = k.agent "
+    "SELECT a.address, k.seq, k.hash, coalesce(c.seq, 0), coalesce(c.hash, x'') FROM cut k JOIN agent a ON a.id = k.agent "
     "LEFT JOIN covered c ON c.agent = k.agent LIMIT ?"
 )
 _COVER = (

@@ -47,15 +47,18 @@ PUBLIC = ""
 """The scope of what anybody may call who was let in at all."""
 
 _OPERATIONS = {
-    READ: """agents approvals asks budgets check_policy cost dead definitions describe dry_run_policy follow forecast info
-        journal models policies policy schedules state stats tokens usage versions waits watch why""",
+    READ: """agents approvals asks audit_query behaviour breakers budgets check_policy cost dead definitions describe
+        dry_run_policy follow forecast holds info journal models policies policy schedules state stats tokens usage versions
+        waits watch why""",
     SEND: "call publish send signal",
-    STEER: "adopt cancel discard kill pause redeliver resume retire retry_stuck schedule unschedule",
+    STEER: """adopt cancel discard kill pause redeliver reset_breaker resume retire retry_stuck schedule stop_all
+    trip_breaker unschedule""",
     APPROVE: "answer approve",
-    CONFIGURE: "drop_budget set_budget",
+    CONFIGURE: "add_hold drop_budget remove_hold set_budget",
     TOKENS: "create_token revoke_token",
     PUBLIC: "exchange_token issue_token now whoami",
-    SYSTEM: "backup compact drain keys rotate_keys workers",
+    SYSTEM: """audit_export audit_roots
+    audit_seal backup compact drain keys rebuild_behaviour rotate_keys set_behaviour workers""",
 }
 NEEDS: dict[str, Need] = {
     name: Need(scope, system=scope == SYSTEM) for scope, names in _OPERATIONS.items() for name in names.split()

@@ -16,7 +16,10 @@ def segment(number: int) -> Segment:
 
 def upto(found: Uncovered) -> list[Covered]:
     """What a segment over everything that was found covers."""
-    told = {c.address: Covered(c.address, max(c.seq, c.covered), c.hash, c.seq) for c in found.cuts}
+    told = {
+        c.address: Covered(c.address, *((c.seq, c.hash) if c.seq >= c.covered else (c.covered, c.at)), c.seq)
+        for c in found.cuts
+    }
     for loose in found.loose:
         cut = told[loose.address].cut if loose.address in told else 0
         told[loose.address] = Covered(loose.address, loose.rows[-1].seq, loose.rows[-1].hash, cut)
@@ -135,12 +138,13 @@ class Segments(Contract):
         pen = await (await c.member()).take(agent())
         await _ended_turn(c, pen)
         await cover(c.store, 1)
+        signed = pen.head
         await _ended_turn(c, pen)
         cut = pen.head
         assert await c.store.compact(NOW + 1, 100) == 2 + 4
         await pen.write()
         found = await c.store.uncovered(10)
-        assert [(k.address, k.seq, k.hash, k.covered) for k in found.cuts] == [(agent(), 4, cut, 2)]
+        assert [(k.address, k.seq, k.hash, k.covered, k.at) for k in found.cuts] == [(agent(), 4, cut, 2, signed)]
         assert names(found) == [(agent(), 5)]
         assert await c.store.add_segment(segment(2), upto(found), found.mark)
         rest = await c.store.uncovered(10)

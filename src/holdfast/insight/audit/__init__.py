@@ -1,0 +1,1 @@
+"""Audit: signed roots over all journals, exports that verify without us, and who did what."""
