@@ -17,6 +17,7 @@ from holdfast.ports.witness import Witness
 from seeded_signer import SeededSigner
 
 clerk = Agent("clerk")
+LATER = 1 << 52
 
 
 async def pay(to: str, amount: int) -> str:
@@ -57,6 +58,12 @@ async def worked(runtime: Runtime, sealing: Sealing, agents: int = 4, segments: 
 def runtime_of(url: str, seal: Seal | None = None) -> Runtime:
     """A runtime with clerks."""
     return Runtime([clerk], url, seal=seal, limits=Limits())
+
+
+async def forget(runtime: Runtime) -> None:
+    """Let retention have everything that has ended."""
+    while await runtime.store.compact(LATER, 1_000):
+        pass
 
 
 async def write_export(sealing: Sealing, folder: Path, after: int = 0) -> Path:

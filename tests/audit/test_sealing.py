@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from audit_world import clerk, runtime_of, sealing_of, worked, write_export
+from audit_world import clerk, forget, runtime_of, sealing_of, worked, write_export
 from holdfast import Conflict
 from holdfast.adapters.sqlite.files import database
 from holdfast.adapters.witnesses.file import FileWitness
@@ -62,9 +62,9 @@ async def test_retention_takes_bodies_and_the_rest_still_verifies(
         await worked(runtime, sealing, agents=1, segments=1)
         before = verify(await write_export(sealing, tmp_path / "before"))
         assert before.ok and before.removed == 0
-        await runtime.compact()
+        await forget(runtime)
         await worked(runtime, sealing, agents=3, segments=1)
-        await runtime.compact()
+        await forget(runtime)
         await sealing.seal()
         report = verify(await write_export(sealing, tmp_path / "after"))
         later = verify(await write_export(sealing, tmp_path / "later", after=report.segments - 2))
@@ -78,7 +78,7 @@ async def test_what_was_removed_before_it_was_signed_is_told(url: str, tmp_path:
     async with runtime_of(url) as runtime:
         sealing = sealing_of(runtime.store)
         await runtime.call(clerk["1"].work, "first", 1)
-        await runtime.compact()
+        await forget(runtime)
         await sealing.seal()
         report = verify(await write_export(sealing, tmp_path / "export"))
     assert report.ok and report.lost == 4 and report.entries == 0

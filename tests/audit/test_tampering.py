@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from audit_world import runtime_of, sealing_of, worked, write_export
+from audit_world import forget, runtime_of, sealing_of, worked, write_export
 from holdfast.insight.audit.exporting import ENTRIES, EXPORT, KEYS, LEAVES, ROOTS, files
 from holdfast.insight.audit.statement import EntryLine, Root, decode, encode
 from holdfast.insight.audit.verify import Report, verify
@@ -29,7 +29,7 @@ def export(tmp_path_factory: pytest.TempPathFactory) -> Export:
         async with runtime_of(f"sqlite:///{folder}/store.db") as runtime:
             sealing = sealing_of(runtime.store)
             await worked(runtime, sealing, segments=2)
-            await runtime.compact()
+            await forget(runtime)
             await worked(runtime, sealing, segments=2)
             await write_export(sealing, folder / "export")
 
