@@ -102,6 +102,8 @@ def test_in_the_gatekeeper_a_breaker_comes_first_and_a_trial_is_still_judged() -
         def needs_past(self, verb: str, name: str) -> bool:
             return False
 
+        needs_sources = False
+
     breakers = with_(Breaker(scope="system", reason="fire drill", by="anna"))
     gate = Gatekeeper(rules=Refusing(), switches=breakers)
     assert gate.stopping and gate.held("default/desk/1")

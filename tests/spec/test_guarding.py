@@ -28,7 +28,7 @@ async def mark(what: str) -> str:
 @walker.handler
 async def walk(ctx: Context, steps: int) -> int:
     for n in range(steps):
-        await ctx.run(mark, f"{ctx.key} {n}")
+        await ctx.run(mark, ctx.key + f" {n}")
     return steps
 
 
