@@ -54,7 +54,7 @@ class HoldOperations:
         return [HoldView(what=r.name, reason=r.reason, by=r.author, at=r.at) for r in found]
 
     @operation(path="POST /holds", command="hold add", errors=("hold.malformed", "hold.no_reason"))
-    async def add_hold(self, reason: str, agent: str = "", tenant: str = "", by: str = "person") -> Done:
+    async def add_hold(self, reason: str = "", agent: str = "", tenant: str = "", by: str = "person") -> Done:
         """Keep the journals of an agent or of a whole tenant, however old they are."""
         what = self._what(agent, tenant)
         if not reason:
@@ -63,7 +63,7 @@ class HoldOperations:
         return Done(note=f"{what} is held")
 
     @operation(path="POST /holds/remove", command="hold remove", errors=("hold.malformed", "hold.unknown"))
-    async def remove_hold(self, reason: str, agent: str = "", tenant: str = "", by: str = "person") -> Done:
+    async def remove_hold(self, reason: str = "", agent: str = "", tenant: str = "", by: str = "person") -> Done:
         """Let retention have them again."""
         what = self._what(agent, tenant)
         if what not in await held_in(self.store):
