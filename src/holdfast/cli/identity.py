@@ -173,6 +173,25 @@ def issue(
     print(made.token) if output == Format.table else show_value(made, output)
 
 
+@token.command("exchange")
+def exchange(
+    subject: Annotated[str, typer.Argument(help="The token of whom you act for.", metavar="TOKEN")],
+    audience: Annotated[str, typer.Option("--audience", help="Whom it is for; here by default.", show_default=False)] = "",
+    seconds: Annotated[int, typer.Option("--seconds", help="How long it is good for.", show_default=False)] = 0,
+    scope: Annotated[list[str] | None, typer.Option("--scope", help="Only these.", show_default=False)] = None,
+    output: Output = Format.table,
+    url: Url = "",
+    store: StoreUrl = "",
+) -> None:
+    """Get a token with which you act for whoever another one stands for, and print it."""
+    from . import session
+    from .output import show_value
+
+    given = {"subject_token": subject, "audience": audience, "seconds": seconds, "scopes": scope}
+    made = session.run(lambda c: c.exchange_token(**given), url, store)
+    print(made.token) if output == Format.table else show_value(made, output)
+
+
 @keys.command("list")
 def list_keys(output: Output = Format.table, url: Url = "", store: StoreUrl = "") -> None:
     """List the keys that this installation signs with, and signed with."""

@@ -10,7 +10,9 @@ import typer
 
 from ..domain.errors import HoldfastError
 from . import (
+    approving,
     auditing,
+    doctor,
     errors,
     guarding,
     identity,
@@ -49,9 +51,13 @@ def root(
             metavar="TOKEN",
         ),
     ] = "",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only tell what the command would change; touches nothing.")
+    ] = False,
 ) -> None:
     """Agents that survive anything, wait for free, and talk to each other."""
     options.TOKEN[0] = token
+    options.DRY_RUN[0] = dry_run
 
 
 for room in (
@@ -68,6 +74,8 @@ for room in (
     auditing,
     keeping,
     mcp,
+    approving,
+    doctor,
 ):
     room.register(app)
 

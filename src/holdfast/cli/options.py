@@ -28,6 +28,9 @@ CHOSEN: list[Format] = [Format.table]
 TOKEN: list[str] = [""]
 """The token of this run, if one was given."""
 
+DRY_RUN: list[bool] = [False]
+"""Whether this run only tells what it would change."""
+
 Output = Annotated[Format, typer.Option("-o", "--output", help="How to write the result.", callback=_remember)]
 Url = Annotated[
     str,

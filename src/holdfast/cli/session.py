@@ -19,6 +19,10 @@ def run(work: Callable[[Client], Awaitable[T]], url: str = "", store: str = "", 
 
     async def main() -> T:
         async with client(url, store, built_in=built_in) as connected:
+            if options.DRY_RUN[0]:
+                from .rehearsing import rehearsed
+
+                return await rehearsed(work, connected)
             return await work(connected)
 
     return asyncio.run(main())

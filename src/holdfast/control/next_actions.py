@@ -38,7 +38,7 @@ def next_of(what: Operation, given: dict[str, Any], result: Any) -> list[Next]:
     return found[:_MOST]
 
 
-def _called_for(row: Any) -> Iterator[Next]:
+def _called_for(row: object) -> Iterator[Next]:
     reader = _READERS.get(type(row))
     if reader is not None:
         yield from reader(row)

@@ -20,6 +20,7 @@ from .approving import ApprovalOperations
 from .audit import AuditOperations
 from .breakers import BreakerOperations
 from .dead_letters import DeadLetterOperations
+from .diagnosing import DiagnosisOperations
 from .gateway import GatewayOperations
 from .habits import HabitOperations
 from .holds import HoldOperations
@@ -50,6 +51,7 @@ class Operations(
     HousekeepingOperations,
     PolicyOperations,
     ScheduleOperations,
+    DiagnosisOperations,
 ):
     """See the module. ``worker`` is this process's; it need not serve any definition itself.
 

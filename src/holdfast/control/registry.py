@@ -123,9 +123,10 @@ class Operation:
         self.streams = inspect.isasyncgenfunction(method)
         self.told: Told = getattr(method, _TOLD, Told(changes=not self.streams))
         text = inspect.getdoc(method) or ""
-        first, _, rest = text.partition("\n")
-        self.summary = first.strip()
-        self.description = "\n".join(line.strip() for line in rest.strip().splitlines())
+        first, _, rest = text.partition("\n\n")
+        self.summary, *more = _SENTENCE.split(" ".join(first.split()), maxsplit=1)
+        lines = [*more, *(line.strip() for line in rest.strip().splitlines())]
+        self.description = "\n".join(lines).strip()
         hints = typing.get_type_hints(method, include_extras=True)
         docs = _documented(text)
         given = [p for p in inspect.signature(method).parameters.values() if p.name != "self"]
@@ -215,6 +216,7 @@ def _parameter(given: inspect.Parameter, hint: Any, doc: str) -> Parameter:
     return Parameter(given.name, hint, doc, required, None if required else given.default, carries)
 
 
+_SENTENCE = re.compile(r"(?<=[.?!]) ")
 _NAMED = re.compile(r"``(\w+(?:``, ``\w+)*)``:\s+([^;.`]+)")
 
 

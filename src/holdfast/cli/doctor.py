@@ -1,0 +1,68 @@
+"""What is wrong with an installation, and how to mend it: doctor."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .options import Format, Output, Url
+
+if TYPE_CHECKING:
+    from ..sdk.client import Client
+    from .output import Column
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(doctor)
+
+
+def doctor(
+    store: Annotated[str, typer.Option("--store", help="The store that a server here uses.")] = "sqlite:///holdfast.db",
+    port: Annotated[int, typer.Option("--port", help="Its port.")] = 7433,
+    output: Output = Format.table,
+    url: Url = "",
+) -> None:
+    """Say what is wrong with this installation and what runs on it, and how to mend it; 1 if something is broken."""
+    from ..bootstrap.checkup import Check, checks
+    from .output import show
+
+    found = [*checks(store, port, port + 1), *_server(url)]
+    columns: list[Column] = [
+        ("CHECK", lambda c: c.name),
+        ("STATE", lambda c: c.state),
+        ("WHAT", lambda c: c.what),
+        ("MEND", lambda c: c.mend),
+    ]
+    show(found, columns, output)
+    if any(isinstance(c, Check) and c.state == "broken" for c in found):
+        raise typer.Exit(1)
+
+
+def _server(url: str) -> list[Any]:
+    """What a running server says of itself and of the agents of its store."""
+    import time
+
+    from ..bootstrap.checkup import Check
+    from ..domain.errors import HoldfastError
+    from . import session
+
+    async def work(client: Client) -> tuple[Any, int, list[Any]]:
+        return await client.info(), await client.now(), await client.diagnose()
+
+    try:
+        info, now, findings = session.run(work, url)
+    except HoldfastError as error:
+        return [Check("server", "warning", error.message, "Start one: holdfast up my_agents.py")]
+    rows = [Check("server", "ok", f"{info.name} {info.version} with {', '.join(info.serves) or 'no agents'}")]
+    skew = abs(now / 1000 - time.time())
+    if skew > 2:
+        rows.append(Check("clocks", "warning", f"The server's clock differs from this one by {skew:.0f} s", "Set both."))
+    for found in findings:
+        state = "broken" if found.severity == "broken" else "warning"
+        mend = "; ".join(f"{then.operation}: {then.why}" for then in found.mend)
+        rows.append(Check(f"{found.kind} {found.about}", state, found.what, mend))
+    if not findings:
+        rows.append(Check("agents", "ok", "nothing is stuck, dead, paused, spent or waiting for a model"))
+    return rows
