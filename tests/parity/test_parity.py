@@ -17,6 +17,8 @@ from holdfast.protocols.mcp.tools import tool_of
 
 OPERATIONS = dict(registry_of(Operations))
 ALONE = {
+    "audit verify": "checks an export, without a server",
+    "behaviour off": "is `behaviour set` in other words",
     "demo": "starts servers of its own",
     "error": "reads the pages that are installed here",
     "login": "keeps a token on this machine",

@@ -47,9 +47,9 @@ PUBLIC = ""
 """The scope of what anybody may call who was let in at all."""
 
 _OPERATIONS = {
-    READ: """agents approvals asks audit_query behaviour breakers budgets check_policy cost dead definitions describe diagnose
-        dry_run_policy follow forecast holds info journal models policies policy schedules state stats tokens usage versions
-        waits watch why""",
+    READ: """agents approvals asks audit_query behaviour breakers budgets check_policy cost dead definitions
+        describe diagnose dry_run_policy follow forecast holds info journal models policies policy schedules
+        state stats tokens usage versions waits watch why""",
     SEND: "call publish send signal",
     STEER: """adopt cancel discard kill pause redeliver reset_breaker resume retire retry_stuck schedule stop_all
     trip_breaker unschedule""",
