@@ -13,6 +13,7 @@ from holdfast.gate.rules import Rulebook, compile_policy, from_resource
 from holdfast.gate.rules.facts import Facts
 from policies import done, intent
 
+_ARGS: list[Any] = [{}, {"n": 1}, {"n": 7}, {"n": 7.5, "list": [1, 2]}, {"n": "x"}, {"list": []}, {"n": True}]
 ACTS = [
     "tool a",
     "tool b*",

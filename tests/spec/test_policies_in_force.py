@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 from typing import Any
@@ -206,3 +207,43 @@ async def test_after_a_read_in_the_same_turn(world: World, tmp_path: Path) -> No
         assert await asked(runtime, "read_then_pay", "1") == "gate.denied"
         assert "gate.denied" in await asked(runtime, "refund", "1", 5, "ada"), "in later turns too"
         assert await asked(runtime, "refund", "2", 5, "ada") == "paid"
+
+
+async def test_a_turn_sees_all_of_itself(world: World, tmp_path: Path) -> None:
+    agent = Agent("teller")
+
+    async def pay(amount: int) -> str:
+        return str(await world.effect(amount))
+
+    async def fail() -> None:
+        raise ValueError("no")
+
+    @agent.handler
+    async def several(ctx: Context, amounts: list[int]) -> list[str]:
+        found: list[str] = []
+        for amount in amounts:
+            try:
+                found.append(await ctx.run(pay, amount))
+            except Rejected as error:
+                found.append(error.code)
+        return found
+
+    @agent.handler
+    async def fail_then_pay(ctx: Context) -> str:
+        with contextlib.suppress(Exception):
+            await ctx.run(fail)
+        try:
+            return await ctx.run(pay, 1)
+        except Rejected as error:
+            return error.code
+
+    rules = [
+        {"name": "two", "does": "run pay", "at_most": {"count": 2, "per": "turn"}},
+        {"name": "failed", "does": "run pay", "after": {"failed": "run fail", "in": "turn"}, "then": "deny"},
+    ]
+    (tmp_path / "p.json").write_text(policy("p", *rules))
+    async with world.runtime(agent, policies=[str(tmp_path)]) as runtime:
+        for _ in range(2):
+            assert await asked(runtime, "several", "1", [1, 2, 3]) == ["1", "2", "gate.denied"]
+        assert await asked(runtime, "fail_then_pay", "1") == "gate.denied"
+        assert await asked(runtime, "several", "1", [1, 2, 3]) == ["1", "2", "gate.denied"]

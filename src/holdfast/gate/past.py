@@ -21,11 +21,12 @@ _BEGINS = (EntryKind.STEP, EntryKind.INTENT)
 class History:
     """``Past``, with what is under way in it: two actions side by side must see each other."""
 
-    __slots__ = ("_done", "_named", "labels", "since")
+    __slots__ = ("_done", "_named", "_unnumbered", "labels", "since")
 
     def __init__(self, since: int = 0) -> None:
         self._done: dict[tuple[int, str], Done] = {}
         self._named: dict[tuple[str, str], dict[tuple[int, str], Done]] = {}
+        self._unnumbered: dict[int, list[str]] = {}
         self.labels = NONE
         self.since = since
 
@@ -45,13 +46,23 @@ class History:
         return self
 
     def begin(self, turn: int, path: str, done: Done) -> None:
-        """An action was let through."""
+        """An action was let through. A turn without a number yet has a negative one of its own."""
+        if turn < 0:
+            self._unnumbered.setdefault(turn, []).append(path)
         self._done[turn, path] = done
         self._named.setdefault((done.verb, done.name), {})[turn, path] = done
         if len(self._done) > MOST:
             turn, path = next(iter(self._done))
             self.since = max(self.since, self._done[turn, path].at + 1)
             self.forget(turn, path)
+
+    def number(self, unnumbered: int, turn: int) -> None:
+        """A turn has its number now: what it did before belongs to it."""
+        for path in self._unnumbered.pop(unnumbered, ()):
+            done = self._done.get((unnumbered, path))
+            if done is not None:
+                self.forget(unnumbered, path)
+                self.begin(turn, path, msgspec.structs.replace(done, turn=turn))
 
     def finish(self, turn: int, path: str, labels: Iterable[str], failed: bool) -> Done | None:
         """It is over; what it brought in carries these labels."""

@@ -78,10 +78,11 @@ class Admitting(Waiting):
         if self.builtin:
             return args
         gate, active, message = self.gate, self.active, self.item.message
-        past = None
-        if verb in VERBS and gate.looks_back(verb, name):
-            past = active.past or await self._remember()
-            past.forget(self.number, path)
+        past = active.past if verb in VERBS else None  # what is remembered goes on growing, whoever looks at it
+        if past is None and verb in VERBS and gate.looks_back(verb, name):
+            past = await self._remember()
+        if past is not None:
+            past.forget(self.in_past, path)
         intent = Intent(
             active.address,
             self.number,
@@ -108,9 +109,9 @@ class Admitting(Waiting):
         if past is not None:
             effects = declared.effects
             done = Done(
-                intent.at, self.number, message.trace, verb, name, to, intent.arguments, frozenset(), effects=effects
+                intent.at, self.in_past, message.trace, verb, name, to, intent.arguments, frozenset(), effects=effects
             )
-            past.begin(self.number, path, done)
+            past.begin(self.in_past, path, done)
         return args
 
     async def _obey(self, intent: Intent, decision: Decision, name: str) -> Any:

@@ -219,9 +219,16 @@ class Writing:
             self.on_progress()
             self.on_progress = None
         if begin is not None:
-            self.number = self.active.seq
+            unnumbered, self.number = self.in_past, self.active.seq
+            if self.active.past is not None:
+                self.active.past.number(unnumbered, self.number)
             if verb != "end" and self.item.id:
                 self.mark(Status.RUNNING)
+
+    @property
+    def in_past(self) -> int:
+        """What the turn is known by in the agent's past: its number, or before its first entry one that is nobody else's."""
+        return self.number or -id(self)
 
     def _heard(self, entry: Entry) -> None:
         """A result is there: it is a source of what comes after it, and part of the agent's past."""
@@ -229,7 +236,7 @@ class Writing:
             self.sources.add(entry.value, entry.labels)
         past = self.active.past
         if past is not None and entry.verb in VERBS:
-            done = past.finish(self.number, entry.path, entry.labels, entry.failure is not None)
+            done = past.finish(self.in_past, entry.path, entry.labels, entry.failure is not None)
             if done is not None:
                 self.gate.learn(self.active.address, done)
 
