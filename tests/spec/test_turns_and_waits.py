@@ -306,3 +306,33 @@ async def test_divergence_stops_the_turn_and_shows_both_sides(world: World, capl
         await runtime.retry_stuck("desk/1")
         outcome = await until(lambda: runtime.engine.worker.outcomes.outcome_of(id))
         assert msgspec.msgpack.decode(outcome.value) == "done"
+
+
+async def test_a_store_that_makes_tasks_moves_no_step(world: World) -> None:
+    """A driver makes tasks when it connects; they are no branches of the turn, or a replay would not find its steps."""
+    desk = Agent("desk")
+
+    @desk.handler
+    async def handle(ctx: Context) -> list[Any]:
+        before = await ctx.state.get("kept", 0)
+        first = await ctx.run(world.effect, "first")
+        await ctx.sleep(0.2)
+        return [before, first, await ctx.run(world.effect, "second")]
+
+    @desk.handler
+    async def keep(ctx: Context) -> None:
+        await ctx.state.set("kept", 1)
+
+    async with world.runtime(desk) as runtime:
+        await runtime.call(keep["1"])
+    async with world.runtime(desk) as runtime:
+        store: Any = runtime.store
+        plain = store.read_state
+
+        async def busy(*given: Any) -> Any:
+            await asyncio.gather(*(asyncio.create_task(asyncio.sleep(0)) for _ in range(3)))
+            return await plain(*given)
+
+        store.read_state = busy
+        assert await runtime.call(handle["1"]) == [1, "first", "second"]
+    assert world.effects == ["first", "second"]

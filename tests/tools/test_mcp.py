@@ -190,7 +190,7 @@ async def test_names_clashes_bounds_and_what_a_server_gets(tmp_path: Path, monke
     async with running([agent], script) as (runtime, vendor):
         await runtime.call(agent["1"].chat, "go")
         mine, theirs, given, long = results(vendor)
-        assert (mine, theirs, given) == ("mine", "2", "s3cret None")
+        assert (mine, theirs, given) == ("mine", "2", "[env:THE_TOKEN] None"), "it was given, and taken out of its answer"
         assert len(long) < 1200 and "199,000 more characters" in long
         odd = [name for name in offered(vendor) if name.startswith("odd_name_with-x")]
         assert len(odd) == 1 and len(odd[0]) == 64

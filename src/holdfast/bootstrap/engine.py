@@ -24,10 +24,12 @@ from ..mailbox.worker import Worker
 from ..models.gateway import Gateway
 from ..ports import store as ports
 from ..ports.clock import Clock, Random
+from ..secrets import Secrets
 from ..tools.host import ToolHost
 from ..turn import branches
 from ..turn.definition import Registry
 from .policies import Policies, read_policies
+from .secrets import secrets_of_environment
 
 log = logging.getLogger("holdfast")
 
@@ -55,14 +57,16 @@ class Engine:
         policies: Sequence[str] = (),
         plugins: Mapping[str, Plugin] | None = None,
         lookups: Mapping[str, Lookup] | None = None,
+        secrets: Secrets | None = None,
     ) -> None:
         self.store = store
         self.registry = registry
         self.name = name
         self.limits = limits or Limits()
+        self.secrets = secrets or secrets_of_environment()
         self.worker = Worker(store, clock or SystemClock(), random or SystemRandom(), self.limits, seal)
         self.worker.lease_seconds = lease_seconds
-        self.worker.tool_host = ToolHost(self.worker.clock, HttpUpstream, open_database)
+        self.worker.tool_host = ToolHost(self.worker.clock, HttpUpstream, open_database, self.secrets)
         self.gate = gate or Gatekeeper(tracks=False)
         self.policies: Policies | None = None
         if isinstance(self.gate, Gatekeeper) and self.gate.rules is None:

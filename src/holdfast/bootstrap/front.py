@@ -14,6 +14,7 @@ from ..protocols.http.models import ModelEndpoints
 from ..protocols.http.requests import Request
 from ..protocols.http.server import HttpServer
 from ..protocols.mcp import endpoint as mcp
+from .identity import make_endpoints
 
 if TYPE_CHECKING:
     import ssl
@@ -27,6 +28,8 @@ def make_http(server: Server, host: str, port: int, tls: ssl.SSLContext | None) 
     operations, identity, worker = server.operations, server.identity, server.engine.worker
     in_name_of = acting(identity, operations)
     made = HttpServer(ModelEndpoints(server.engine.flow, identity), Api(operations, in_name_of), host, port, tls)
+
+    made.signing_in = make_endpoints(server.settings, identity, operations)
 
     def mcp_server() -> object:
         from ..protocols.mcp.server import make_server  # needs the extra

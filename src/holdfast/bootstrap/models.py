@@ -17,6 +17,7 @@ from ..models.routes import Models, Route, Target
 from ..models.taped import SCHEME, TapedUpstream
 from ..ports.clock import Clock, Random
 from ..ports.upstream import Broken, Upstream
+from ..secrets import Secrets
 from .vendors import LOCAL, from_environment
 
 _PROBE_SECONDS = 0.3
@@ -42,6 +43,7 @@ def make_gateway(
     clock: Clock | None = None,
     random: Random | None = None,
     record: str = "",
+    secrets: Secrets | None = None,
 ) -> Gateway:
     """A gateway over the real world, unless something else is given; what it answers is written to the cassette ``record``.
     Raises ``Rejected(cassette.unwritable)``."""
@@ -50,7 +52,7 @@ def make_gateway(
         if any(target.url.startswith(SCHEME) for target in models.targets):
             upstream = TapedUpstream(upstream)
     recorder = Recorder(record, secrets_here(models.targets)) if record else None
-    return Gateway(models, upstream, clock or SystemClock(), random or SystemRandom(), recorder)
+    return Gateway(models, upstream, clock or SystemClock(), random or SystemRandom(), recorder, secrets)
 
 
 def replayed(place: str) -> Models:

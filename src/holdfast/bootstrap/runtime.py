@@ -103,7 +103,7 @@ class Runtime(Client):
             if self._models is not None or self._thinks:
                 given = self._models
                 found = given if isinstance(given, Models) else await discover(given or "")
-                self.engine.use_models(make_gateway(found))
+                self.engine.use_models(make_gateway(found, secrets=self.engine.secrets))
             self.operations = Operations(self.store, self.engine.worker, self.engine.flow, self.registry)
             if not self.store.url.startswith("holdfast"):  # whose store is elsewhere has its keys there
                 self.operations.make_identity = self._identity

@@ -28,6 +28,7 @@ from ..link import Endpoint, Listener
 from ..link.frames import Hello
 from ..protocols.wire.hub import Hub
 from ..protocols.wire.service import WireService
+from ..secrets import Masked
 from .code import Change, Code, Versions
 from .engine import Engine
 from .guarding import Guarding, save_habits
@@ -151,10 +152,12 @@ class Server:
                 lookups=named_lookups(self.settings.lookups) if self.settings.lookups else None,
                 **self._guards,
             )
+            Masked(self.engine.secrets).guard()
             worker = self.engine.worker
-            self.engine.use_models(make_gateway(await discover(self.settings.models), record=self.settings.record))
+            found = await discover(self.settings.models)
+            self.engine.use_models(make_gateway(found, record=self.settings.record, secrets=self.engine.secrets))
             self.operations = Operations(self.store, worker, self.engine.flow, self.registry, self)
-            self.identity = self.operations.identity = make_identity(self.settings, self.store, worker)
+            self.identity = self.operations.identity = make_identity(self.settings, self.store, self.engine)
             self.operations.witnesses = tuple(make_witness(url) for url in self.settings.witnesses)
             if isinstance(self.engine.gate, Gatekeeper):
                 self.guarding = Guarding(self.engine.gate, self.operations, self.engine.serve)

@@ -5,10 +5,14 @@ from __future__ import annotations
 from ..domain.errors import Rejected, Unavailable
 from ..domain.limits import Limits
 from ..ports.store import Store
+from ..secrets import Secrets, is_reference, masked
 
 
 def make_store(url: str, limits: Limits) -> Store:
-    """The adapter for a url. Raises ``Rejected(store.url)`` for one that nobody understands."""
+    """The adapter for a url, or for a reference to one (``env:NAME``, ``file:PATH``, ``secret:NAME``). Raises
+    ``Rejected(store.url)`` for one that nobody understands."""
+    if is_reference(url):
+        url = Secrets().revealed_now(url)
     scheme = url.partition(":")[0]
     if scheme in ("sqlite", "memory"):
         from ..adapters.sqlite import SqliteStore
@@ -29,7 +33,7 @@ def make_store(url: str, limits: Limits) -> Store:
         return RemoteStore(url, limits)
     raise Rejected(
         "store.url",
-        f"{url!r} is not a store. Write sqlite:///file.db, postgresql://user@host/database, holdfast://host:port (the "
-        "store of a running server) or memory:// (lost at the end).",
-        url=url,
+        f"{masked(url)!r} is not a store. Write sqlite:///file.db, postgresql://user@host/database, holdfast://host:port "
+        "(the store of a running server) or memory:// (lost at the end).",
+        url=masked(url),
     )

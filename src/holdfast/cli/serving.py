@@ -228,6 +228,7 @@ def serve_until_stopped(settings: Settings, log_format: LogLines = LogLines.text
 
     from ..bootstrap.logs import install
     from ..bootstrap.server import serve
+    from ..secrets import masked
     from .output import say
 
     install(log_format.value)
@@ -235,11 +236,11 @@ def serve_until_stopped(settings: Settings, log_format: LogLines = LogLines.text
     def ready(server: Server) -> None:
         names = ", ".join(n for n in sorted(server.registry.latest) if not n.startswith("holdfast.")) or "no agents"
         if server.listener is None:
-            say(f"{server.name} works for {settings.store}: {names}")
+            say(f"{server.name} works for {masked(settings.store)}: {names}")
             return
         say(f"holdfast serves {names}")
         say(f"  at     {server.listener.at.url}")
-        say(f"  store  {settings.store}")
+        say(f"  store  {masked(settings.store)}")
         if server.http is not None:
             say(f"  models {_models(server)} at {server.http.url}/v1")
         say("  stop   Ctrl-C (twice: at once)")

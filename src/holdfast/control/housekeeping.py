@@ -10,6 +10,7 @@ from ..domain.errors import NotFound
 from ..domain.principal import EVERY_TENANT, Principal
 from ..mailbox.worker import Worker
 from ..ports.store import Store
+from ..secrets import masked
 from ..turn.definition import Registry
 from .holds import held_in
 from .registry import operation
@@ -54,7 +55,7 @@ class HousekeepingOperations:
             name=name,
             pid=os.getpid(),
             host=socket.gethostname(),
-            store=self.store.url,
+            store=masked(self.store.url),
             serves=serves,
             warm=len(self.worker.holdings.actives),
             in_memory=sum(len(a.running) for a in self.worker.holdings.actives.values()),

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -15,8 +13,9 @@ from ..domain.conversation import Answer, Assembly, Event, Usage, events_of
 from ..domain.errors import Rejected
 from ..ports.clock import Clock
 from ..ports.upstream import Broken, Exchange, Upstream
+from ..secrets import Secrets, is_reference
 from .dialects import DIALECTS
-from .dialects.dialect import Dialect, ModelProblem, StreamReader
+from .dialects.dialect import ModelProblem, StreamReader
 from .job import Job
 from .problems import Failed
 from .routes import Target
@@ -32,10 +31,10 @@ _OF_BREAK = {"connect": "connection", "reset": "connection", "protocol": "malfor
 class Caller:
     """See the module. ``watch`` functions are called with every event of an answer as it comes."""
 
-    def __init__(self, upstream: Upstream, clock: Clock) -> None:
+    def __init__(self, upstream: Upstream, clock: Clock, secrets: Secrets) -> None:
         self._upstream = upstream
         self._clock = clock
-        self._secrets: dict[str, str] = {}
+        self._secrets = secrets
 
     async def whole(self, target: Target, job: Job) -> dict[str, Any]:
         """The answer's body. Raises ``Failed``."""
@@ -132,30 +131,21 @@ class Caller:
         if target.query:
             url += ("&" if "?" in url else "?") + target.query
         headers = {"content-type": "application/json", "accept": "text/event-stream" if stream else "application/json"}
-        headers.update(self._auth(target, dialect))
-        headers.update(target.headers)
+        if target.key:
+            headers.update(dialect.auth(await read_secret(target, self._secrets)))
+        for name, value in target.headers.items():
+            headers[name] = await self._secrets.revealed(value)
         try:
             return await self._upstream.open("POST", url, headers, body, target.connect_seconds)
         except Broken as error:
             raise Failed("connection", f"{target.name}: {error}") from error
-
-    def _auth(self, target: Target, dialect: Dialect) -> dict[str, str]:
-        return dialect.auth(self._secret(target)) if target.key else {}
-
-    def _secret(self, target: Target) -> str:
-        found = self._secrets.get(target.key)
-        if found is None:
-            found = self._secrets[target.key] = read_secret(target)
-        return found
 
     def _refused(self, target: Target, status: int, headers: Mapping[str, str], raw: bytes) -> Failed:
         body = _json(raw)
         kind, message = DIALECTS[target.dialect].read_error(
             status, body if body is not None else raw.decode("utf-8", "replace")
         )
-        if target.key and (secret := self._secret(target)) in message:
-            message = message.replace(secret, "[secret]")  # some vendors repeat it, and this goes into journals
-        return Failed(kind, f"{target.name} answered {status}: {message}", self._retry_after(headers))
+        return Failed(kind, self._secrets.clean(f"{target.name} answered {status}: {message}"), self._retry_after(headers))
 
     def _retry_after(self, headers: Mapping[str, str]) -> float | None:
         """Seconds of ``Retry-After``: a number, a date, or the milliseconds that some send beside it."""
@@ -172,24 +162,17 @@ class Caller:
             return None
 
 
-def read_secret(target: Target) -> str:
-    """A target's key, from where ``Target.key`` says. Raises ``Rejected(models.key)``."""
-    kind, _, place = target.key.partition(":")
-    if kind == "env":
-        found = os.environ.get(place, "")
-    elif kind == "file":
-        try:
-            found = Path(place).expanduser().read_text().strip()
-        except OSError as error:
-            raise Rejected("models.key", f"The key of target {target.name!r} cannot be read: {error}.") from error
-    else:
+async def read_secret(target: Target, secrets: Secrets) -> str:
+    """A target's key, from where ``Target.key`` says, at the moment it is used. Raises ``Rejected(models.key)``."""
+    if not is_reference(target.key):
         raise Rejected(
             "models.key",
-            f"The key of target {target.name!r} must say where it is: env:NAME or file:PATH, not the key itself.",
+            f"The key of target {target.name!r} must say where it is (env:NAME, file:PATH, secret:NAME), not what it is.",
         )
-    if not found:
-        raise Rejected("models.key", f"The key of target {target.name!r} is empty ({target.key}). Set it, or take it out.")
-    return found
+    try:
+        return await secrets.revealed(target.key)
+    except Rejected as error:
+        raise Rejected("models.key", f"The key of target {target.name!r}: {error.message}") from error
 
 
 async def _read_all(exchange: Exchange) -> bytes:

@@ -20,6 +20,7 @@ import msgspec
 from ..domain.conversation import Usage, events_of
 from ..ports.clock import Clock, Random
 from ..ports.upstream import Upstream
+from ..secrets import Secrets
 from .asking import Asking
 from .attempt import Caller
 from .choose import check_rules
@@ -41,14 +42,20 @@ class Gateway:
     """See the module. ``recovered`` is called with a target's name when it answers again after a failure."""
 
     def __init__(
-        self, models: Models, upstream: Upstream, clock: Clock, random: Random, recorder: Recorder | None = None
+        self,
+        models: Models,
+        upstream: Upstream,
+        clock: Clock,
+        random: Random,
+        recorder: Recorder | None = None,
+        secrets: Secrets | None = None,
     ) -> None:
         self.directory = Directory(models)
         for route in self.directory.routes.values():
             check_rules(route)
         self.clock = clock
         self.random = random
-        self.caller = Caller(upstream, clock)
+        self.caller = Caller(upstream, clock, secrets or Secrets())
         self._upstream = upstream
         self._recorder = recorder
         self._health = {name: Health() for name in self.directory.targets}

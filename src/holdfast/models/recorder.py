@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from ..domain.errors import HoldfastError, Rejected
-from .attempt import read_secret
+from ..secrets import Secrets
 from .cassette import Cassette
 from .dialects import DIALECTS
 from .job import EMBEDDINGS, Job, Reply
@@ -81,7 +81,7 @@ def secrets_here(targets: Iterable[Target]) -> list[str]:
     for target in targets:
         if target.key:
             try:
-                found.append(read_secret(target))
+                found.append(Secrets().revealed_now(target.key))
             except Rejected:
                 continue  # it has none, and will be told so when it is asked
         found += _values(target.headers)

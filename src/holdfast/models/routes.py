@@ -31,7 +31,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forb
         dialect: ``openai-chat``, ``openai-responses``, ``anthropic`` or ``gemini``.
         url: base address, up to and with the version (``https://host/v1``).
         model: the vendor's name of the model; for Azure also part of the address.
-        key: where the secret is: ``env:NAME``, ``file:PATH``, or ``""`` for none.
+        key: where the secret is: ``env:NAME``, ``file:PATH``, ``secret:NAME``, or ``""`` for none; as in ``headers``.
         requests_per_minute, tokens_per_minute, concurrency: the vendor's limits; 0 for none.
         weight: share of the traffic under the strategy ``weighted``.
         context: most tokens of prompt and answer together; 0 for unknown.

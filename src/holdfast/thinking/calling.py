@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Any, cast
 
 import msgspec
@@ -11,6 +13,7 @@ from ..domain.conversation import Media, Text, ToolCall, ToolResult
 from ..domain.entry import EntryKind
 from ..domain.errors import HoldfastError, Nondeterminism, StepFailed
 from ..domain.labels import UNTRUSTED
+from ..secrets import Secrets
 from ..tools.host import Calling
 from ..tools.tool import Tool, ToolFailed, parts_of
 from ..turn.context import Context
@@ -116,6 +119,7 @@ def _text(call: ToolCall, given: Any) -> str:
 
 async def _as_step(ctx: Context, tool: Tool, call: ToolCall) -> Any:
     """Run a tool as one step, its arguments read inside it: what they must be may change while a turn is in flight."""
+    secrets = ctx.turn.worker.tool_host.secrets
     sync = not inspect.iscoroutinefunction(tool.call) and not inspect.iscoroutinefunction(type(tool.call).__call__)
 
     def first() -> tuple[Any, ...]:
@@ -125,10 +129,12 @@ async def _as_step(ctx: Context, tool: Tool, call: ToolCall) -> Any:
 
     def in_thread(given: Any) -> Any:
         # what is to be kept is awaited on the loop
-        return _kept(ctx, tool.call(*first(), **tool.read(_text(call, given))))
+        with _without(secrets):
+            return _kept(ctx, secrets.cleaned(tool.call(*first(), **tool.read(_text(call, given)))))
 
     async def on_loop(given: Any) -> Any:
-        value = _kept(ctx, await tool.call(*first(), **tool.read(_text(call, given))))
+        with _without(secrets):
+            value = _kept(ctx, secrets.cleaned(await tool.call(*first(), **tool.read(_text(call, given)))))
         return await value if inspect.isawaitable(value) else value
 
     def happened(given: Any) -> Any:
@@ -141,6 +147,19 @@ async def _as_step(ctx: Context, tool: Tool, call: ToolCall) -> Any:
         tool.name, tool.retry, tool.timeout_seconds, tool.idempotent, verify, None, labels, "tool", tool.declared
     )
     return await run(ctx.turn, in_thread if sync else on_loop, (_shown(call.arguments),), options)
+
+
+@contextmanager
+def _without(secrets: Secrets) -> Generator[None]:
+    """What goes wrong is told without the secrets that the tool was given: services like to repeat what they were sent."""
+    try:
+        yield
+    except Exception as error:
+        if (clean := secrets.clean(str(error))) != str(error):
+            error.args = (clean,)
+            if isinstance(error, HoldfastError):
+                error.message = clean
+        raise
 
 
 def _tell(ctx: Context, call: ToolCall, what: Any) -> None:

@@ -3,7 +3,7 @@
 tool     a function as a tool               source  tools that may change while an agent lives
 schema   its signature as a schema          host    what a worker keeps open for its tools
 mcp      servers of the protocol of tools   sql     databases
-openapi  the operations of an HTTP service  secret  where a password is, instead of what it is
+openapi  the operations of an HTTP service
 roles    what the arguments of a tool are
 """
 

@@ -16,6 +16,7 @@ from ..domain.errors import Rejected
 from ..ports.clock import Clock
 from ..ports.database import Database
 from ..ports.upstream import Upstream
+from ..secrets import Secrets
 
 log = logging.getLogger("holdfast.tools")
 
@@ -40,6 +41,7 @@ class ToolHost:
     Args:
         make_upstream: an HTTP client.
         open_database: a database by its address; raises ``Rejected`` for one of an unknown kind.
+        secrets: looks up where tools say that a secret is.
     """
 
     def __init__(
@@ -47,8 +49,10 @@ class ToolHost:
         clock: Clock,
         make_upstream: Callable[[], Upstream] | None = None,
         open_database: Callable[[str], Database] | None = None,
+        secrets: Secrets | None = None,
     ) -> None:
         self.clock = clock
+        self.secrets = secrets or Secrets()
         self._make_upstream = make_upstream
         self._open_database = open_database
         self._kept: dict[Hashable, Closes] = {}

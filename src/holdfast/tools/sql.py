@@ -8,15 +8,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import msgspec
 
 from ..domain.errors import Rejected
 from ..domain.retry import Retry
 from ..ports.database import Bounds, Database, DatabaseUnreachable, QueryFailed, Rows
+from ..secrets import is_reference
 from .host import Calling, aside
 from .roles import CONTENT, DESTINATION
-from .secret import revealed
 from .tool import Tool, ToolFailed
 
 _SCHEMES = {"sqlite": "SQLite", "postgresql": "PostgreSQL", "postgres": "PostgreSQL"}
@@ -40,7 +41,7 @@ def sql_tools(
     >>> Agent("analyst", model="smart", tools=sql_tools("postgresql://agents@db/shop", about="Orders and customers."))
 
     Args:
-        url: ``sqlite:///file.db`` or ``postgresql://…``; or ``env:NAME``, ``file:PATH``, where it is.
+        url: ``sqlite:///file.db`` or ``postgresql://…``; or a reference (``env:NAME``, ``file:PATH``, ``secret:NAME``).
         write: whether the model may change data. Each call is then one transaction, and not idempotent: after a crash in the
             middle of one a person is asked whether it happened.
         tables: the only tables it may use. SQLite holds it for every statement; PostgreSQL by the privileges of the login,
@@ -52,7 +53,7 @@ def sql_tools(
         trusted: whether what stands in it may be believed.
     """
     dialect = _SCHEMES.get(url.partition("://")[0], "")
-    if not dialect and not url.startswith(("env:", "file:")):
+    if not dialect and not is_reference(url):
         raise Rejected("sql.url", "A database is sqlite:///file.db or postgresql://host/name; this address is neither.")
     bounds = Bounds(write, tuple(tables), max_rows, max_bytes, timeout_seconds)
     what = f"{dialect or 'SQL'} database{': ' + about if about else ''}"
@@ -88,7 +89,7 @@ async def _query(url: str, bounds: Bounds, calling: Calling, /, **given: Any) ->
     if not isinstance(sql, str) or len(given) != 1:
         raise ToolFailed("Wrong arguments: give one statement as sql.")
     try:
-        rows = await aside(_database(calling, url).run(sql, bounds))
+        rows = await aside((await _database(calling, url)).run(sql, bounds))
     except QueryFailed as error:
         raise ToolFailed(str(error)) from error
     except DatabaseUnreachable as error:
@@ -103,7 +104,7 @@ async def _query(url: str, bounds: Bounds, calling: Calling, /, **given: Any) ->
 async def _schema(url: str, bounds: Bounds, calling: Calling, /, **given: Any) -> Any:
     wanted = str(given.get("table") or "")
     try:
-        found = await aside(_database(calling, url).tables(bounds))
+        found = await aside((await _database(calling, url)).tables(bounds))
     except QueryFailed as error:
         raise ToolFailed(str(error)) from error
     tables = [table for table in found if wanted in ("", table.name)]
@@ -119,8 +120,18 @@ async def _schema(url: str, bounds: Bounds, calling: Calling, /, **given: Any) -
     return {"tables": shown, **({"and also": names[:1000]} if names else {})}
 
 
-def _database(calling: Calling, url: str) -> Database:
-    return calling.host.database(revealed(url))
+async def _database(calling: Calling, url: str) -> Database:
+    found = await calling.host.secrets.revealed(url)
+    if secret := _password_of(found):
+        calling.host.secrets.note(secret, "password")
+    return calling.host.database(found)
+
+
+def _password_of(url: str) -> str:
+    try:
+        return unquote(urlsplit(url).password or "")
+    except ValueError:
+        return ""
 
 
 def _shown(rows: Rows, bounds: Bounds) -> dict[str, Any]:

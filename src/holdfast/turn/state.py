@@ -13,6 +13,7 @@ from ..domain.entry import EntryKind
 from ..domain.errors import Rejected
 from ..journal.codec import NIL, Raw, Shape, encode
 from ..ports.store import StateRead, StateRow
+from . import branches
 from .turn import Turn
 
 
@@ -75,7 +76,8 @@ async def row_of(turn: Turn, key: str) -> StateRead | None:
         cache = active.state = {}
     elif key in cache or active.lease.fresh:
         return cache.get(key)
-    row = await turn.worker.insist(lambda: turn.worker.store.read_state(active.lease, key))
+    with branches.away():  # a driver that makes tasks (a new connection) makes no branches of the turn
+        row = await turn.worker.insist(lambda: turn.worker.store.read_state(active.lease, key))
     if row is not None and turn.worker.seal is not None:
         opened = turn.worker.seal.open
         row.value = opened(row.value) if row.value is not None else None

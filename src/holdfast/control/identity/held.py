@@ -127,6 +127,10 @@ class HeldTokens:
             found = self._known[secret] = (now, held.principal(), held.expires) if held else (now, None, 0)
         return None if self._over(found[2]) else found[1]
 
+    def forget(self) -> None:
+        """Look everything up again."""
+        self._known.clear()
+
     def _over(self, expires: int) -> bool:
         return bool(expires) and expires <= self._clock.now_ms()
 

@@ -16,6 +16,7 @@ from ...domain.errors import Unavailable
 from . import api
 from .models import DIALECT_OF, ModelEndpoints
 from .requests import Receive, Request, Scope, Send
+from .sessions import IdentityEndpoints
 
 Answer = Callable[[Request], Awaitable[None]]
 Stop = Callable[[], Awaitable[None]]
@@ -25,8 +26,14 @@ class HttpServer:
     """See the module."""
 
     def __init__(
-        self, models: ModelEndpoints, operations: api.Api, host: str, port: int, tls: ssl.SSLContext | None = None
+        self,
+        models: ModelEndpoints,
+        operations: api.Api,
+        host: str,
+        port: int,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
+        self.signing_in: IdentityEndpoints | None = None
         self._models = models
         self._api = operations
         self._host = host
@@ -110,6 +117,8 @@ class HttpServer:
             await self._api.answer(request)
         elif (answer := self._mounted.get(request.path)) is not None:
             await answer(request)
+        elif self.signing_in is not None and await self.signing_in.answer(request):
+            return
         else:
             error = {"message": f"There is no {request.method} {request.path} here.", "code": "http.not_found"}
             await request.json(404, {"error": error})

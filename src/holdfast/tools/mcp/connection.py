@@ -14,6 +14,7 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
 from ...domain.errors import Rejected
 from ...ports.clock import Clock
+from ...secrets import Secrets
 from .http import CUT_OFF, NOT_SENT, SESSION_GONE
 from .server import McpServer
 from .transport import Complaints, reach
@@ -38,12 +39,13 @@ class Lost(Exception):
 class _Life:
     """One connection, from connecting to its end. All of it happens in one task, as the library wants it."""
 
-    def __init__(self, server: McpServer, clock: Clock, changed: Callable[[], None]) -> None:
+    def __init__(self, server: McpServer, clock: Clock, changed: Callable[[], None], secrets: Secrets) -> None:
         self._server = server
+        self._secrets = secrets
         self._clock = clock
         self._changed = changed
         self._stop = asyncio.Event()
-        self._complaints = Complaints(server.name)
+        self._complaints = Complaints(server.name, secrets)
         self.ready: asyncio.Future[Client] = asyncio.get_running_loop().create_future()
         self.task = asyncio.Task(self._live())
 
@@ -60,7 +62,7 @@ class _Life:
 
     async def _live(self) -> None:
         try:
-            transport = reach(self._server, self._complaints, self._stop.set)
+            transport = reach(self._server, self._complaints, self._stop.set, self._secrets)
             client = Client(transport, message_handler=self._heard, cache=None, read_timeout_seconds=_seconds(self._server))
             async with client:
                 self.ready.set_result(client)
@@ -81,9 +83,9 @@ class _Life:
 
     def _fail(self, error: Exception) -> None:
         if not self.ready.done():
-            cause, said = _cause(error), str(self._complaints)
+            cause, said = _cause(error), self._secrets.clean(str(self._complaints))
             if not isinstance(cause, (Rejected, Unreached)):
-                why = str(cause) or type(cause).__name__
+                why = self._secrets.clean(str(cause)) or type(cause).__name__
                 cause = Unreached(f"{why}. It says: {said}" if said else why)
             self.ready.set_exception(cause)
             self.ready.exception()  # seen: perhaps nobody waits any more
@@ -111,7 +113,8 @@ class _Life:
 class McpConnection:
     """See the module. Shared by all agents of a worker that name the same server."""
 
-    def __init__(self, server: McpServer, clock: Clock) -> None:
+    def __init__(self, server: McpServer, clock: Clock, secrets: Secrets) -> None:
+        self._secrets = secrets
         self._server = server
         self._clock = clock
         self._life: _Life | None = None
@@ -197,7 +200,7 @@ class McpConnection:
     async def _connected(self) -> tuple[_Life, Client]:
         life = self._life
         if life is None or life.over:
-            life = self._life = _Life(self._server, self._clock, self._changed)
+            life = self._life = _Life(self._server, self._clock, self._changed, self._secrets)
             self._fresh_until = 0.0
         try:
             async with asyncio.timeout(self._server.connect_seconds):

@@ -32,7 +32,7 @@ class McpSource:
 
     def __init__(self, server: McpServer, host: ToolHost) -> None:
         self._server = server
-        self._connection = host.keep(("mcp", server.place), lambda: McpConnection(server, host.clock))
+        self._connection = host.keep(("mcp", server.place), lambda: McpConnection(server, host.clock, host.secrets))
         self._tools: list[Tool] = []
         self._generation = -1
 

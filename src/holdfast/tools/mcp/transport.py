@@ -20,7 +20,7 @@ from mcp.client.stdio import StdioServerParameters, get_default_environment, std
 from mcp.client.streamable_http import streamable_http_client
 
 from ...domain.errors import Rejected
-from ..secret import revealed
+from ...secrets import Secrets
 from .http import CalmClient
 from .server import McpServer
 
@@ -32,24 +32,26 @@ _LINES = 20
 
 
 @asynccontextmanager
-async def reach(server: McpServer, complaints: Complaints, ended: Callable[[], None]) -> AsyncGenerator[Any]:
+async def reach(
+    server: McpServer, complaints: Complaints, ended: Callable[[], None], secrets: Secrets
+) -> AsyncGenerator[Any]:
     """The library's transport to a server. ``ended`` is called when the other side is gone."""
     async with AsyncExitStack() as stack:
         if server.url:
-            headers = {name: revealed(value) for name, value in server.headers.items()}
+            headers = {name: await secrets.revealed(value) for name, value in server.headers.items()}
             timeout = httpx2.Timeout(_CONNECT_SECONDS, read=None)  # calls have deadlines of their own; streams have none
             client = await stack.enter_async_context(CalmClient(headers=headers, timeout=timeout))
             streams = await stack.enter_async_context(streamable_http_client(server.url, http_client=client))
         else:
-            parameters = _parameters(server)
+            env = {name: await secrets.revealed(value) for name, value in server.env.items()}
+            parameters = _parameters(server, env)
             errors = stack.enter_context(complaints)
             streams = await stack.enter_async_context(stdio_client(parameters, errlog=errors))
         read, write = streams
         yield Watched(read, ended), write
 
 
-def _parameters(server: McpServer) -> StdioServerParameters:
-    env = {name: revealed(value) for name, value in server.env.items()}
+def _parameters(server: McpServer, env: dict[str, str]) -> StdioServerParameters:
     program, *arguments = server.command
     if shutil.which(program, path=env.get("PATH", get_default_environment().get("PATH"))) is None:
         raise Rejected(
@@ -107,8 +109,9 @@ class Complaints:
 
     Used as a context it is the file that the program writes to."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, secrets: Secrets) -> None:
         self._name = name
+        self._secrets = secrets
         self._lines: deque[str] = deque(maxlen=_LINES)
         self._rest = b""
         self._reader = -1
@@ -137,6 +140,6 @@ class Complaints:
         *lines, self._rest = (self._rest + data).split(b"\n")
         self._rest = self._rest[-1000:]
         for line in lines:
-            text = line.decode(errors="replace").rstrip()[:1000]
+            text = self._secrets.clean(line.decode(errors="replace").rstrip()[:1000])
             self._lines.append(text)
             log.debug("%s: %s", self._name, text)

@@ -13,8 +13,8 @@ import msgspec
 
 from ...domain.conversation import Media
 from ...ports.upstream import Broken, Upstream
+from ...secrets import Secrets
 from ..host import Calling, aside
-from ..secret import revealed
 from ..tool import ToolFailed
 from .encoding import Encoded, checked
 from .operation import Operation
@@ -47,8 +47,8 @@ async def call(service: Service, operation: Operation, calling: Calling, /, **gi
     """Call it. Raises ``ToolFailed`` or ``TryAgain``."""
     request = Encoded(operation, given)
     for name, value in service.headers.items():
-        request.headers[name] = checked(name, revealed(value))
-    _authorize(service, operation, request)
+        request.headers[name] = checked(name, await calling.host.secrets.revealed(value))
+    await _authorize(service, operation, request, calling.host.secrets)
     if operation.key_header:
         request.headers[operation.key_header] = checked("the step's key", calling.key)
     if request.cookies:
@@ -107,19 +107,20 @@ async def _patience(calling: Calling, headers: Mapping[str, str]) -> None:
         await calling.host.clock.sleep(min(float(after), _LONGEST_RETRY_AFTER_SECONDS))
 
 
-def _authorize(service: Service, operation: Operation, request: Encoded) -> None:
+async def _authorize(service: Service, operation: Operation, request: Encoded, secrets: Secrets) -> None:
     """Put the secrets in: those of the first alternative that there are all secrets for."""
     auth = service.auth
     for needed in operation.security:
         if all(name in auth or ("" in auth and name in service.schemes) for name in needed):
             for name in needed:
-                _put_secret(service.schemes.get(name, {}), revealed(auth.get(name, auth.get("", ""))), request)
+                secret = await secrets.revealed(auth.get(name, auth.get("", "")))
+                _put_secret(service.schemes.get(name, {}), secret, request, secrets)
             return
     if "" in auth and not operation.security and not service.schemes:
-        _put_secret({}, revealed(auth[""]), request)
+        _put_secret({}, await secrets.revealed(auth[""]), request, secrets)
 
 
-def _put_secret(scheme: Any, secret: str, request: Encoded) -> None:
+def _put_secret(scheme: Any, secret: str, request: Encoded, secrets: Secrets) -> None:
     described = cast(dict[str, Any], scheme)
     if described.get("type") == "apiKey":
         name = str(described.get("name"))
@@ -133,6 +134,7 @@ def _put_secret(scheme: Any, secret: str, request: Encoded) -> None:
         request.headers["authorization"] = checked("authorization", secret)
     elif described.get("type") == "http" and str(described.get("scheme")).lower() == "basic":
         encoded = b64encode(secret.encode()).decode() if ":" in secret else secret
+        secrets.note(encoded, "secret")  # the same in other letters
         request.headers["authorization"] = f"Basic {encoded}"
     else:
         request.headers["authorization"] = checked("authorization", f"Bearer {secret}")
