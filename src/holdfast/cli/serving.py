@@ -33,6 +33,10 @@ ModelsFile = Annotated[
         show_default=False,
     ),
 ]
+Auth = Annotated[bool, typer.Option("--auth", help="Everybody has to prove who they are; always so beyond this machine.")]
+BehindProxy = Annotated[
+    bool, typer.Option("--behind-proxy", help="A proxy before the server encrypts and says how it was reached.")
+]
 Identity = Annotated[
     str,
     typer.Option("--identity", envvar="HOLDFAST_IDENTITY", help="File that says who may be there.", show_default=False),
@@ -112,14 +116,10 @@ def up(
         ),
     ] = None,
     identity: Identity = "",
-    auth: Annotated[
-        bool, typer.Option("--auth", help="Everybody has to prove who they are; always so beyond this machine.")
-    ] = False,
+    auth: Auth = False,
     tls_cert: Annotated[str, typer.Option("--tls-cert", help="The server's certificate.", show_default=False)] = "",
     tls_key: Annotated[str, typer.Option("--tls-key", help="Its key.", show_default=False)] = "",
-    behind_proxy: Annotated[
-        bool, typer.Option("--behind-proxy", help="A proxy before the server encrypts and says how it was reached.")
-    ] = False,
+    behind_proxy: BehindProxy = False,
     log_format: LogFormat = LogLines.text,
     otlp: Otlp = "",
 ) -> None:
