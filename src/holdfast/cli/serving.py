@@ -62,6 +62,9 @@ Lookups = Annotated[
 Name = Annotated[str, typer.Option("--name", help="Shown as the owner of what it runs.")]
 Lease = Annotated[str, typer.Option("--lease", help="How long it may be silent before others take over.")]
 
+BehindProxy = Annotated[
+    bool, typer.Option("--behind-proxy", help="A proxy before the server encrypts and says how it was reached.")
+]
 LogFormat = Annotated[
     LogLines, typer.Option("--log-format", envvar="HOLDFAST_LOG_FORMAT", help="How logs are written, to stderr.")
 ]
