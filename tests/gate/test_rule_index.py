@@ -69,9 +69,7 @@ def rules(draw: st.DrawFn) -> list[dict[str, Any]]:
 @st.composite
 def intents(draw: st.DrawFn) -> Intent:
     verb = draw(st.sampled_from(["tool", "run", "send"]))
-    args: Any = draw(
-        st.sampled_from([{}, {"n": 1}, {"n": 7}, {"n": 7.5, "list": [1, 2]}, {"n": "x"}, {"list": []}, {"n": True}])
-    )
+    args = draw(st.sampled_from(_ARGS))
     return intent(
         verb,
         draw(st.sampled_from(["a", "b", "bc", "x"])),

@@ -247,3 +247,34 @@ async def test_a_turn_sees_all_of_itself(world: World, tmp_path: Path) -> None:
             assert await asked(runtime, "several", "1", [1, 2, 3]) == ["1", "2", "gate.denied"]
         assert await asked(runtime, "fail_then_pay", "1") == "gate.denied"
         assert await asked(runtime, "several", "1", [1, 2, 3]) == ["1", "2", "gate.denied"]
+
+
+async def test_whoever_a_rule_names_is_told(world: World, tmp_path: Path) -> None:
+    agent, ops = teller(world), Agent("ops")
+
+    @ops.handler
+    async def begin(ctx: Context) -> None:
+        await ctx.subscribe("notify.ops", "hear")
+
+    @ops.handler
+    async def hear(ctx: Context, news: dict[str, Any]) -> None:
+        await ctx.state.set("heard", [*await ctx.state.get("heard", []), news])
+
+    rules = [
+        {"name": "large", "does": "run pay", "when": "args['0'] > 100", "then": "deny", "reason": "no", "notify": "ops"},
+        {"name": "seen", "does": "run pay", "when": "args['0'] > 10", "then": "allow", "notify": ["ops", "nobody"]},
+    ]
+    (tmp_path / "p.json").write_text(policy("p", *rules))
+    async with world.runtime(agent, ops, policies=[str(tmp_path)]) as runtime:
+        await runtime.call(begin["1"])
+        for amount in (5, 50, 500):
+            await asked(runtime, "refund", "1", amount, "ada")
+
+        async def heard() -> Any:
+            found = (await runtime.state("ops/1")).get("heard", [])
+            return found if len(found) == 2 else None
+
+        allowed, denied = await until(heard)
+    assert (allowed["verdict"], allowed["rules"]) == ("allow", ["p/seen"])
+    assert (denied["verdict"], denied["rules"], denied["reasons"]) == ("deny", ["p/large"], ["no"])
+    assert denied["agent"] == "default/teller/1" and denied["verb"] == "run" and denied["turn"] > 0

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from ..domain.address import tenant_of
+from ..domain.address import TOPIC, tenant_of
 from ..domain.entry import EntryKind
 from ..domain.intent import ALLOW, UNDECLARED, Approval, Decision, Declared, Done, Intent, Verdict
 from ..domain.message import Kind, Message
@@ -26,6 +26,8 @@ from .waiting import APPROVAL, Waiting
 APPROVALS = "holdfast.approval"
 """The agent that sees one approval through: who may answer, how many, by when."""
 OPEN = "open"
+NOTIFY = "notify"
+"""First token of the topics on which decisions are told to those whom a rule names."""
 _LOOK_BACK = 5_000
 
 
@@ -133,6 +135,8 @@ class Admitting(Waiting):
             by = await self._approved(intent, decision, args, name)
         if decision.rules:
             self.decided[intent.path] = told(decision, by)
+        if not by:
+            self._notify(intent, decision)
         return args
 
     async def _refuse(self, intent: Intent, decision: Decision, name: str) -> None:
@@ -140,8 +144,25 @@ class Admitting(Waiting):
         self.decided[intent.path] = told(decision, [])
         detail = {"args": intent.args, "to": intent.to} if intent.to else {"args": intent.args}
         self.journal(EntryKind.STEP, intent.path, intent.verb, name, None, failure_of(error), (), detail)
+        self._notify(intent, decision)
         await self.flush()
         raise error
+
+    def _notify(self, intent: Intent, decision: Decision) -> None:
+        """Publish the decision to whoever a rule says is told of it, in the commit that it is journaled in."""
+        for name in dict.fromkeys(decision.notify):
+            where = {"agent": intent.agent, "turn": self.number, "path": intent.path}
+            act = {"verb": intent.verb, "name": intent.name, "to": intent.to, "at": intent.at}
+            news = Message(
+                f"{TOPIC}{NOTIFY}.{name}",
+                Kind.REQUEST,
+                "",
+                encode(([{**where, **act, **told(decision, [])}], {})),
+                sender=self.active.address,
+                trace=self.item.message.trace,
+                created=intent.at,
+            )
+            self.active.write().sends.append(Send(news, self.worker.sealed(encode_message(news))))
 
     # -- looking back -------------------------------------------------------------------------------------------
 
@@ -258,6 +279,7 @@ class Admitting(Waiting):
             created=asked.at,
         )
         self.active.write().sends.append(Send(message, self.worker.sealed(encode_message(message))))
+        self._notify(intent, decision)
 
 
 def _asked(detail: Raw) -> Asked | None:

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from ...domain.errors import Rejected
 from ...domain.intent import Approval, Verdict
+from ...domain.topics import check_topic
 from .acts import ACTING, VERBS, Act, glob, read_act
 from .change import CHANGEABLE, Change
 from .conditions import Beyond, Condition, Happened, NotSimulated, When
@@ -98,7 +99,7 @@ class _Compiling:
             reason,
             self.approval(words, path) if verdict is Verdict.ASK else None,
             change,
-            listed(words.notify),
+            tuple(self.told(name, (*path, "notify")) for name in listed(words.notify)),
             frozenset(self.paths),
             frozenset(self.functions),
             back,
@@ -196,6 +197,14 @@ class _Compiling:
         if given.needed < 1:
             self.fail((*path, "approval", "needed"), "at least one has to agree")
         return Approval(given.question, listed(given.to), given.needed, seconds, given.default, listed(given.escalate))
+
+    def told(self, name: str, path: Path) -> str:
+        """Somebody who is told: the rest of a topic."""
+        try:
+            check_topic(f"notify.{name}")
+        except Rejected:
+            self.fail(path, f"{name!r} cannot be told anything; write letters, digits, '-', '_', ':', '@', joined by dots")
+        return name
 
     # -- parts ----------------------------------------------------------------------------------------------------
 
