@@ -11,6 +11,7 @@ import pytest
 
 from heart_world import World, until
 from holdfast import Agent, Context, Rejected, Runtime
+from holdfast.control.policies import checked
 from holdfast.domain.intent import Decision, Intent, Verdict
 from holdfast.journal.codec import ANY, encode, error_of
 from holdfast.ports.resources import Change
@@ -278,3 +279,22 @@ async def test_whoever_a_rule_names_is_told(world: World, tmp_path: Path) -> Non
     assert (allowed["verdict"], allowed["rules"]) == ("allow", ["p/seen"])
     assert (denied["verdict"], denied["rules"], denied["reasons"]) == ("deny", ["p/large"], ["no"])
     assert denied["agent"] == "default/teller/1" and denied["verb"] == "run" and denied["turn"] > 0
+
+
+async def test_what_is_to_be_applied_is_checked_and_tested_first(world: World) -> None:
+    rule = {"name": "never", "does": "run pay", "when": "args['0'] > 5", "then": "deny"}
+    much = {"name": "much", "given": {"run": "pay", "args": [9]}, "expect": "deny"}
+    async with world.runtime(teller(world), lookups={"risk": no_risk}) as runtime:
+        worker = runtime.engine.worker
+        assert checked(worker, "p", {"rules": [rule], "tests": [much]}, "acme").tenant == "acme"
+        checked(worker, "p", {"rules": [{**rule, "when": "risk(args) > 5"}]})
+        for spec, code in (
+            ({"rules": [rule], "tests": [{**much, "expect": "allow"}]}, "policy.test"),
+            ({"rules": [{**rule, "when": "rsk(args) > 5"}]}, "policy.expression"),
+            ({"rules": [{**rule, "whn": "true"}]}, "policy.malformed"),
+            ({"rules": 3}, "policy.malformed"),
+        ):
+            with pytest.raises(Rejected) as caught:
+                checked(worker, "p", spec)
+            assert caught.value.code == code
+        assert (await runtime.policies()) == []

@@ -15,10 +15,11 @@ from ..domain.principal import OWNER, Principal
 from ..gate import Tenants
 from ..gate.gatekeeper import Gatekeeper
 from ..gate.past import VERBS, done_of
-from ..gate.rules import Policy, Rulebook, compile_policy, read_documents
+from ..gate.rules import Policy, Rulebook, compile_policy, from_resource, read_documents
 from ..gate.rules.conditions import Beyond
 from ..gate.rules.explaining import explain
 from ..gate.rules.record import UNRECORDED, Act, Judged, Row, acts, judge, outcome_of
+from ..gate.rules.trial import run_tests
 from ..journal.codec import decode_entry
 from ..mailbox.worker import Worker
 from ..ports.store import Store
@@ -130,11 +131,7 @@ class PolicyOperations:
     # -- reading the store ------------------------------------------------------------------------------------------
 
     def _rulebook(self) -> Rulebook:
-        gate = self.worker.gate
-        while isinstance(gate, Tenants):
-            gate = gate.inner
-        rules = gate.rules if isinstance(gate, Gatekeeper) else None
-        return rules if isinstance(rules, Rulebook) else Rulebook()
+        return rules_of(self.worker)
 
     async def _addresses(self, like: str) -> AsyncIterator[str]:
         who, after = self.principal, ""
@@ -189,6 +186,33 @@ def _told(act: Act, book: Rulebook) -> WhyView:
     )
 
 
+def rules_of(worker: Worker) -> Rulebook:
+    """The rules that a worker's gate holds; none if somebody gave it a gate of another make."""
+    gate = worker.gate
+    while isinstance(gate, Tenants):
+        gate = gate.inner
+    rules = gate.rules if isinstance(gate, Gatekeeper) else None
+    return rules if isinstance(rules, Rulebook) else Rulebook()
+
+
+def checked(worker: Worker, name: str, spec: Any, tenant: str = "") -> Policy:
+    """A policy as it would be in force on this worker, with its tests passed: what has to hold before it may be applied.
+    Raises ``Rejected``: policy.malformed, policy.expression, policy.test."""
+    lookups = rules_of(worker).lookups
+    document = from_resource(name, spec)
+    policy = compile_policy(document, lookups, tenant)
+    failed = [result for result in run_tests(document, lookups=lookups) if not result.passed]
+    if failed:
+        told = "; ".join(f"{result.test}: {', '.join(result.problems[:2])}" for result in failed)
+        raise Rejected(
+            "policy.test",
+            f"Policy {name!r} does not do what the tests beside it say: {told}. Nothing was applied.",
+            policy=name,
+            tests=[result.test for result in failed],
+        )
+    return policy
+
+
 def view_of(policy: Policy, *, whole: bool = False) -> PolicyView:
     """A policy for listings; ``whole`` with its document."""
     words: dict[str, Any] = msgspec.to_builtins(policy.words)
@@ -203,4 +227,4 @@ def view_of(policy: Policy, *, whole: bool = False) -> PolicyView:
     )
 
 
-__all__ = ["PolicyOperations", "view_of"]
+__all__ = ["PolicyOperations", "checked", "rules_of", "view_of"]
