@@ -25,8 +25,8 @@ BARS = {
 }
 
 
-def main() -> None:
-    """Parse, run, print, write."""
+def _arguments() -> argparse.Namespace:
+    """What is asked for."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parts = parser.add_subparsers(dest="part", required=True)
     heart = parts.add_parser("heart", help="the durable heart: steps, turns, waiting, waking, crashes")
@@ -54,7 +54,20 @@ def main() -> None:
     policy = parts.add_parser("airline_policy", help="a support agent's recorded actions under the airline's own rules")
     policy.add_argument("--conversations", type=Path, metavar="FILE", help="recorded conversations; tau-bench's by default")
     policy.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
-    given = parser.parse_args()
+    guarding = parts.add_parser("guarding", help="what audits, baselines of behaviour and breakers cost")
+    guarding.add_argument("--quick", action="store_true", help="smaller numbers")
+    guarding.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Parse, run, print, write."""
+    given = _arguments()
+    if given.part == "guarding":
+        from benchmarks.guarding import run as guarded
+
+        _tell(guarded(given.quick), given.json)
+        return
     if given.part == "gate":
         from benchmarks.gate import run as judged
 

@@ -16,7 +16,8 @@ from holdfast.insight.audit import sealing as module
 from holdfast.insight.audit.exporting import ENTRIES, ROOTS
 from holdfast.insight.audit.statement import EntryLine, decode
 from holdfast.insight.audit.verify import verify
-from holdfast.journal.codec import decode_entry
+from holdfast.journal.codec import chain, decode_entry
+from postgres_server import connect
 from seeded_signer import SeededSigner
 
 
@@ -106,6 +107,36 @@ async def test_keys_are_rotated_and_old_roots_stay_good(tmp_path: Path) -> None:
         folder = await write_export(sealing, tmp_path / "export")
     assert verify(folder, trusted=[old, signer.key_id]).ok
     assert not verify(folder, trusted=[old]).ok
+
+
+async def test_an_entry_that_commits_late_under_a_lower_number_is_not_missed(postgres_url: str) -> None:
+    """The row gets its number, others commit behind it and are signed, and only then it appears."""
+    url = f"{postgres_url}?schema=audit_late"
+    async with runtime_of(url) as runtime:
+        sealing = sealing_of(runtime.store)
+        await runtime.call(clerk["late"].work, "first", 1)
+        await sealing.seal()
+        seq, body = (await runtime.store.entries("default/clerk/late", 0, 100))[-1].seq + 1, b"late"
+        link: Any = await connect(postgres_url)
+        late = link.transaction()
+        await late.start()
+        await link.execute("SET LOCAL search_path TO audit_late")
+        await link.execute("SELECT txid_current()")
+        head = await link.fetchval("SELECT hash FROM journal WHERE seq = $1", seq - 1)
+        await link.execute(
+            "INSERT INTO journal (agent, seq, turn, body, hash) SELECT id, $1, $1, $2, $3 FROM agent WHERE address = $4",
+            seq,
+            body,
+            chain(head, body),
+            "default/clerk/late",
+        )
+        for n in range(3):
+            await runtime.call(clerk["other"].work, "meanwhile", n)
+            assert (await sealing.seal()).entries > 0
+        await late.commit()
+        await link.close()
+        assert (await sealing.seal()).entries == 1
+        assert (await sealing.seal()).entries == 0
 
 
 async def test_nothing_happened_nothing_is_signed(url: str) -> None:

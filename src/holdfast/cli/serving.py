@@ -60,6 +60,11 @@ Lookups = Annotated[
     ),
 ]
 Name = Annotated[str, typer.Option("--name", help="Shown as the owner of what it runs.")]
+SealEvery = Annotated[str, typer.Option("--seal", help="How often what happened is signed; 0 for never.")]
+Witnesses = Annotated[
+    list[str] | None,
+    typer.Option("--witness", help="A file, bucket or database that keeps signed roots.", show_default=False),
+]
 Lease = Annotated[str, typer.Option("--lease", help="How long it may be silent before others take over.")]
 
 BehindProxy = Annotated[
@@ -99,11 +104,8 @@ def up(
     grace: Grace = "10s",
     name: Name = "server",
     lease: Lease = "10s",
-    seal: Annotated[str, typer.Option("--seal", help="How often what happened is signed; 0 for never.")] = "5m",
-    witness: Annotated[
-        list[str] | None,
-        typer.Option("--witness", help="A file, bucket or database that keeps signed roots.", show_default=False),
-    ] = None,
+    seal: SealEvery = "5m",
+    witness: Witnesses = None,
     models: ModelsFile = "",
     record: Record = "",
     policies: PolicyPlaces = None,
