@@ -68,7 +68,7 @@ class Breakers:
         self._probed = probed
         self._system: Breaker | None = None
         self._by: dict[str, dict[str, list[Breaker]]] = {}
-        self._probes: dict[tuple[str, int, str], Breaker] = {}
+        self._probes: dict[tuple[str, str, str], Breaker] = {}
         self._trying = False
         self.all: tuple[Breaker, ...] = ()
 
@@ -142,7 +142,7 @@ class Breakers:
         verdict = Verdict.DENY if breaker.action == "deny" else Verdict.HOLD
         if breaker.state(intent.at) == "open":
             return Decision(verdict, (told,), (rule,), code="gate.breaker_open")
-        self._probes[intent.agent, intent.turn, intent.name] = breaker
+        self._probes[intent.agent, intent.trace, intent.name] = breaker  # its turn may have no number yet
         # counted in the store: of all workers, one lets one action pass
         once = Count(f"{rule} {breaker.at}", 1.0, 1.0, _PROBE_MS, verdict, told)
         return Decision(
@@ -153,7 +153,7 @@ class Breakers:
 
     def learn(self, agent: str, done: Done) -> None:
         """An action has happened: was it the one that a half-open breaker waits for?"""
-        if self._probes and (breaker := self._probes.pop((agent, done.turn, done.name), None)) is not None:
+        if self._probes and (breaker := self._probes.pop((agent, done.trace, done.name), None)) is not None:
             self._probed(breaker, not done.failed)
 
 
