@@ -298,3 +298,25 @@ async def test_what_is_to_be_applied_is_checked_and_tested_first(world: World) -
                 checked(worker, "p", spec)
             assert caught.value.code == code
         assert (await runtime.policies()) == []
+
+
+async def test_files_that_change_are_read_again_and_broken_ones_change_nothing(
+    world: World, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = tmp_path / "p.json"
+    rule = {"name": "large", "does": "run pay", "when": "args['0'] > 100", "then": "deny"}
+    file.write_text(policy("p", rule))
+    async with world.runtime(teller(world), policies=[str(tmp_path)]) as runtime:
+        policies = runtime.engine.policies
+        assert policies is not None
+        assert await asked(runtime, "refund", "1", 50, "ada") == "paid"
+        file.write_text(policy("p", {**rule, "when": "args['0'] > 10"}))
+        policies.look()
+        assert "gate.denied" in await asked(runtime, "refund", "1", 50, "ada")
+        file.write_text(policy("p", {**rule, "when": "arg > 10000"}))
+        policies.look()
+        assert "policy.expression" in caplog.text
+        assert "gate.denied" in await asked(runtime, "refund", "1", 50, "ada"), "what was in force still is"
+        (tmp_path / "q.json").write_text(policy("p", rule))
+        policies.look()
+        assert "policy.twice" in caplog.text

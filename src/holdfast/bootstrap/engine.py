@@ -28,7 +28,7 @@ from ..secrets import Secrets
 from ..tools.host import ToolHost
 from ..turn import branches
 from ..turn.definition import Registry
-from .policies import Policies, read_policies
+from .policies import Policies
 from .secrets import secrets_of_environment
 
 log = logging.getLogger("holdfast")
@@ -70,7 +70,7 @@ class Engine:
         self.gate = gate or Gatekeeper(tracks=False)
         self.policies: Policies | None = None
         if isinstance(self.gate, Gatekeeper) and self.gate.rules is None:
-            self.policies = Policies(self.gate, read_policies(policies), plugins, lookups)
+            self.policies = Policies(self.gate, policies, plugins, lookups)
             self.policies.follow(self.worker.resources)
         self.flow = Flow(self.worker, registry, Tenants(self.gate))
         self.worker.on_lost_session = self._lost

@@ -54,6 +54,20 @@ def read_policies(places: Sequence[str]) -> list[Document]:
     return found
 
 
+def stamp(places: Sequence[str]) -> tuple[tuple[str, int, int], ...]:
+    """What there is at these places, and of when it is."""
+    found: list[tuple[str, int, int]] = []
+    for place in places:
+        path = Path(place)
+        for file in sorted(p for p in path.rglob("*") if p.suffix in _SUFFIXES) if path.is_dir() else [path]:
+            try:
+                told = file.stat()
+            except OSError:
+                continue
+            found.append((str(file), told.st_mtime_ns, told.st_size))
+    return tuple(found)
+
+
 def check_names(documents: Sequence[Document]) -> None:
     """Every name is there once. Raises ``Rejected(policy.twice)``."""
     seen: dict[str, Document] = {}
@@ -96,21 +110,23 @@ class Policies:
 
     Args:
         gate: whose rules they are.
-        documents: from files; they stay.
+        places: files and folders; ``look`` reads them again.
         plugins, lookups: given by the program, beside those that are installed.
     """
 
     def __init__(
         self,
         gate: Gatekeeper,
-        documents: Sequence[Document] = (),
+        places: Sequence[str] = (),
         plugins: Mapping[str, Plugin] | None = None,
         lookups: Mapping[str, Lookup] | None = None,
     ) -> None:
         self.gate = gate
         self.plugins = installed("holdfast.policies") | dict(plugins or {})
         self.lookups = installed("holdfast.lookups") | dict(lookups or {})
-        self._fixed = [compile_policy(document, self.lookups) for document in documents]
+        self._places = tuple(places)
+        self._seen = stamp(self._places)
+        self._fixed = self._read()
         self._applied: dict[tuple[str, str], Policy] = {}
         self._unusable: dict[tuple[str, str], str] = {}
         self._renew()
@@ -118,6 +134,23 @@ class Policies:
     def follow(self, mirror: Mirror) -> None:
         """Take what the store's resources say, now and whenever they change."""
         mirror.on_change(KIND, self._changed)
+
+    def look(self) -> None:
+        """Read the files again if they have changed. What is broken changes nothing, and is told in the log."""
+        seen = stamp(self._places)
+        if seen == self._seen:
+            return
+        self._seen = seen
+        try:
+            self._fixed = self._read()
+        except HoldfastError as error:
+            log.error("the policies stay as they were: %s", error)
+            return
+        self._renew()
+        log.info("policies in force: %s", ", ".join(p.name for p in self._fixed) or "none")
+
+    def _read(self) -> list[Policy]:
+        return [compile_policy(document, self.lookups) for document in read_policies(self._places)]
 
     def check(self, name: str, body: Any, tenant: str = "") -> Policy:
         """A policy as it would be in force here. Raises ``Rejected`` for what is wrong with it."""

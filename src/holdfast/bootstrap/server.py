@@ -244,7 +244,7 @@ class Server:
             self._beside_do(self._retain())
         if settings.seal_seconds > 0 and settings.listen is not None:
             self._beside_do(self._seal())
-        if settings.reload and settings.places:
+        if settings.reload and (settings.places or settings.policies):
             self._beside_do(self._reload())
         self._beside_do(self._versions())
         if self.telemetry is not None:
@@ -291,6 +291,8 @@ class Server:
                 self.registry.wanted.set()
             for change in changes:
                 self._told(change)
+            if self.engine.policies is not None:
+                self.engine.policies.look()
 
     async def _versions(self) -> None:
         """Take up old versions that turns turn out to need, and let them go when nobody needs them any more."""

@@ -1,8 +1,8 @@
 """What was recorded, as intents again: for dry runs of a policy and for ``why``.
 
 A journal has an action's verb, name, time, arguments, and the labels of what came back. It does not have where each value
-came from, which roles arguments had, whose delegation it was, nor the arguments of messages: a rule that looks at these sees
-nothing, or cannot be judged. Whoever shows the answer has to say so.
+came from, which roles arguments had, nor whose delegation it was: a rule that looks at these sees nothing, or cannot be
+judged. Whoever shows the answer has to say so.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .rulebook import Rulebook
 
 UNRECORDED = (
     "where each value came from (untrusted, endorsed, unendorsed, goal), roles and declarations of tools (roles, declared), "
-    "tags and delegation (who.tags, who.chain), cost, and the arguments of messages (call, send, publish)"
+    "tags and delegation (who.tags, who.chain), cost, and before this version the arguments of messages"
 )
 """What a rule cannot see in a journal."""
 
