@@ -28,7 +28,9 @@ class ApprovalOperations:
         rows = await self.store.waits(verb="ask", limit=limit, like=self.principal.within)
         return [q for q in (reading.question(w, self.worker) for w in rows) if q.approval is not None]
 
-    @operation(path="POST /approvals/{question}", command="approve", errors=("ask.unknown", "ask.ambiguous"))
+    @operation(
+        path="POST /approvals/{question}", command="approve", errors=("ask.unknown", "ask.ambiguous", "approval.none")
+    )
     async def approve(
         self, question: str, verdict: str = "approve", why: str = "", by: str = "person", to: list[str] | None = None
     ) -> Done:
@@ -51,7 +53,11 @@ class ApprovalOperations:
 
     async def _approve(self, question: Question, word: Word) -> Done:
         asked = question.approval
-        assert asked is not None
+        if asked is None:
+            raise Rejected(
+                "approval.none",
+                f"{question.id} is a question, no action that waits to be let through. Answer it: `holdfast answer`.",
+            )
         place = Address(approval_of(self.principal.place(asked.agent), asked.turn, asked.path, asked.digest))
         await self._ask(place, "answer", [word], "")
         said = {"approve": "approved", "deny": "denied"}.get(word.verdict, f"handed on to {', '.join(word.to)}")

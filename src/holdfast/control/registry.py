@@ -31,6 +31,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 _TOLD = "__operation__"
 _LARGEST = (1 << 53) - 1
 """What every JSON reader takes as the same number."""
+_LARGEST_FLOAT = 1e15
+"""In seconds, more than any clock here can add up; neither NaN nor infinite."""
 _HIDDEN = frozenset({"invoke", "run"})
 """Public methods of ``Operations`` that are no operations."""
 
@@ -185,7 +187,7 @@ class Operation:
         return found
 
     def _input(self, parameter: Parameter, value: Any) -> Any:
-        if type(value) is int and abs(value) > _LARGEST:
+        if type(value) in (int, float) and not abs(value) <= (_LARGEST if type(value) is int else _LARGEST_FLOAT):
             raise self._wrong(f"{parameter.name} is larger than anything here")
         try:
             value = self._shapes[parameter.name].convert(value, parameter.name)

@@ -7,7 +7,7 @@ instead. What is not known to read only counts as writing, so that an operation 
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NoReturn
 
 from ..domain.address import short
@@ -52,9 +52,8 @@ async def rehearse(operations: object, what: Operation, inputs: dict[str, Any]) 
     copied = copy.copy(operations)
     parts: dict[str, Any] = vars(operations)
     for name, part in parts.items():
-        watched = _WATCHED.get(name)
-        if watched is not None and part is not None:
-            setattr(copied, name, watched(part))
+        if name not in _HARMLESS and part is not None:
+            setattr(copied, name, _WATCHED.get(name, _Unknown)(part))
     try:
         await getattr(copied, what.name)(**inputs)
     except _Would as found:
@@ -161,21 +160,39 @@ class _Host:
         raise _Would("let this server finish what it does, and end")
 
 
+class _Identity:
+    """Who signs: keys that are made when they are first looked at."""
+
+    def __init__(self, identity: Any) -> None:
+        self.required = bool(getattr(identity, "required", False))
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise _Would("sign with, or change, the keys of this installation")
+
+
 class _Unknown:
-    """Some other part of the operations: whatever is asked of it may change something."""
+    """Some other part of the operations, or of such a part: whatever it is asked to do may change something."""
 
     def __init__(self, part: Any) -> None:
         self._part = part
 
     def __getattr__(self, name: str) -> Any:
-        found = getattr(self._part, name)
-        if not callable(found):
-            return found
+        return _wrapped(getattr(self._part, name))
 
-        def tell(*_: Any, **__: Any) -> NoReturn:
-            raise _Would(name.replace("_", " "))
+    def __iter__(self) -> Iterator[Any]:
+        return map(_wrapped, self._part)
 
-        return tell
+    def __bool__(self) -> bool:
+        return bool(self._part)
+
+    def __call__(self, *_: Any, **__: Any) -> NoReturn:
+        name = getattr(self._part, "__name__", type(self._part).__name__)
+        raise _Would(str(name).strip("_").replace("_", " "))
+
+
+def _wrapped(part: Any) -> Any:
+    """A part of something unknown: values as they are, the rest watched."""
+    return part if part is None or isinstance(part, (str, int, float, bytes)) else _Unknown(part)
 
 
 _WATCHED: dict[str, Any] = {
@@ -183,8 +200,8 @@ _WATCHED: dict[str, Any] = {
     "flow": _Flow,
     "worker": _Worker,
     "host": _Host,
-    "sealing": _Unknown,
-    "identity": _Unknown,
+    "identity": _Identity,
 }
+_HARMLESS = frozenset({"principal", "registry"})
 
 __all__ = ["DryRun", "rehearse"]

@@ -82,6 +82,9 @@ def described(schema: dict[str, Any], parameter: Parameter) -> dict[str, Any]:
     if found.get("type") == "integer":
         found.setdefault("minimum", -(2**53) + 1)
         found.setdefault("maximum", 2**53 - 1)
+    if found.get("type") == "number":
+        found.setdefault("minimum", -1e15)
+        found.setdefault("maximum", 1e15)
     if not parameter.required and not isinstance(parameter.default, bytes) and "$ref" not in found:
         found["default"] = parameter.default
     return found
