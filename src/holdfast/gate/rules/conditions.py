@@ -47,7 +47,12 @@ class When:
         found = self.expression.program.execute(facts.context(self.zone, self.expression.late))
         seen = [f"{path} is {_shown(facts, path)}" for path in sorted(self.expression.found.paths)]
         told = f" ({', '.join(seen)})" if seen else ""
-        return f"{self.expression.text} is {str(found).lower()}{told}"
+        return f"{_in_short(self.expression.text)} is {str(found).lower()}{told}"
+
+
+def _in_short(text: str, most: int = 160) -> str:
+    flat = " ".join(text.split())
+    return flat if len(flat) <= most else flat[: most - 1] + "…"
 
 
 def _shown(facts: Facts, path: str) -> str:

@@ -290,7 +290,7 @@ def _problem(error: Exception) -> str:
     """An error of a rule, in words."""
     if isinstance(error, KeyError):
         return f"there is no {error.args[0]!r}" if error.args else "something is not there"
-    text = str(error).split(" CEL does not coerce")[0].strip()
+    text = str(error).split(" CEL does not coerce")[0].split(". Check function arguments")[0].strip()
     return text.rstrip(".") or type(error).__name__
 
 

@@ -124,10 +124,10 @@ def _json(value: Any) -> str:
 
 def _canned(name: str, answers: dict[str, Any]) -> Lookup:
     def answer(*asked: Any) -> Any:
-        key = str(asked[0]) if len(asked) == 1 else ",".join(map(str, asked))
-        if key not in answers:
+        key = ",".join(one if isinstance(one, str) else json.dumps(one, sort_keys=True, default=str) for one in asked)
+        if key not in answers and "*" not in answers:
             raise KeyError(f"{name}({key})")
-        return answers[key]
+        return answers.get(key, answers.get("*"))
 
     return answer
 
