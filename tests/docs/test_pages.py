@@ -12,7 +12,7 @@ import pytest
 DOCS = Path(__file__).parents[2] / "docs"
 
 
-def _program(page: str) -> dict[str, Any]:
+def program(page: str) -> dict[str, Any]:
     """All Python blocks of a page, as one module."""
     blocks = re.findall(r"```python\n(.*?)```", (DOCS / page).read_text(encoding="utf-8"), re.DOTALL)
     assert blocks
@@ -23,7 +23,7 @@ def _program(page: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("part", ["tutorial", "going_wrong"])
 async def test_the_tutorial_runs(part: str, tmp_path: Path) -> None:
-    run = cast(Callable[[str], Awaitable[None]], _program("tutorial.md")[part])
+    run = cast(Callable[[str], Awaitable[None]], program("tutorial.md")[part])
     await run(f"sqlite:///{tmp_path}/tutorial.db")
 
 
