@@ -36,17 +36,28 @@ def whoami(output: Output = Format.table, url: Url = "", store: StoreUrl = "") -
 
 
 def login(
+    issuer: Annotated[
+        str, typer.Option("--issuer", help="Sign in with the browser at this provider.", show_default=False)
+    ] = "",
+    client_id: Annotated[str, typer.Option("--client-id", help="How the provider knows Holdfast.")] = "holdfast",
     output: Output = Format.table,
     url: Url = "",
 ) -> None:
-    """Keep a token for a server, so that you need not give it each time. It is asked for, or read from a pipe."""
+    """Keep a token for a server, so that you need not give it each time: it is asked for, read from a pipe, or got by
+    signing in with the browser."""
+    import asyncio
     import sys
 
     from . import options, session
     from .credentials import keep, place
     from .output import say, show_one
 
-    options.TOKEN[0] = options.TOKEN[0] or _asked() if sys.stdin.isatty() else sys.stdin.readline().strip()
+    if issuer:
+        from .signing_in import sign_in
+
+        options.TOKEN[0] = asyncio.run(sign_in(issuer, client_id))
+    elif not options.TOKEN[0]:
+        options.TOKEN[0] = _asked() if sys.stdin.isatty() else sys.stdin.readline().strip()
     who = session.run(lambda c: c.whoami(), url)
     keep(url, options.TOKEN[0])
     say(f"kept in {place()}")

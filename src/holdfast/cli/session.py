@@ -49,7 +49,7 @@ async def client(url: str = "", store: str = "", *, built_in: bool = False) -> A
         return
     if scheme == "sqlite":
         path = rest.partition("?")[0].removeprefix("//")[1:]
-        if not os.path.exists(path):
+        if not os.path.exists(path) and not built_in:  # the first token comes before the first server
             raise NotFound(
                 "store.missing",
                 f"There is no store {path or rest!r}. `holdfast up --store {store} FILE` makes one.",

@@ -157,6 +157,10 @@ class OidcProvider:
 
     async def redeem(self, code: str, redirect: str, verifier: str, nonce: str) -> Principal:
         """Who came back with a code. Raises ``Rejected(oidc.refused)`` and what ``principal`` raises."""
+        return await self.principal(await self.redeem_token(code, redirect, verifier), nonce)
+
+    async def redeem_token(self, code: str, redirect: str, verifier: str) -> str:
+        """The id token for a code. Raises ``Rejected(oidc.refused)``."""
         found = await self._discovered()
         form = {
             "grant_type": "authorization_code",
@@ -175,7 +179,7 @@ class OidcProvider:
         if status != 200 or not isinstance(answer.get("id_token"), str):
             told = answer.get("error_description") or answer.get("error") or f"status {status}"
             raise Rejected("oidc.refused", f"{self.settings.name} did not let anybody in: {told}. Sign in again.")
-        return await self.principal(answer["id_token"], nonce)
+        return answer["id_token"]
 
     # -- what is asked for --------------------------------------------------------------------------------------
 
