@@ -34,9 +34,6 @@ ModelsFile = Annotated[
     ),
 ]
 Auth = Annotated[bool, typer.Option("--auth", help="Everybody has to prove who they are; always so beyond this machine.")]
-BehindProxy = Annotated[
-    bool, typer.Option("--behind-proxy", help="A proxy before the server encrypts and says how it was reached.")
-]
 Identity = Annotated[
     str,
     typer.Option("--identity", envvar="HOLDFAST_IDENTITY", help="File that says who may be there.", show_default=False),
