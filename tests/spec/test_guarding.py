@@ -45,6 +45,15 @@ async def loop(ctx: Context, times: int) -> int:
 
 
 @walker.handler
+async def slowly(ctx: Context) -> str:
+    async def slow() -> str:
+        await asyncio.sleep(0.5)
+        return "slow"
+
+    return await ctx.run(slow, name="slow_mail")
+
+
+@walker.handler
 async def export(ctx: Context) -> str:
     return await ctx.run(mark, "everything", name="export_all")
 
@@ -187,6 +196,53 @@ async def test_an_anomaly_may_trip_a_breaker(url: str) -> None:
         await runtime.reset_breaker("agent:default/walker/1")
         assert await call == 9
         assert STEPS.count("same") == 9
+
+
+POLICY = """
+kind: Policy
+name: careful
+spec:
+  rules:
+    - name: no exports
+      does: run export_all
+      then: deny
+      reason: nobody exports everything
+      notify: breaker:agent
+"""
+
+
+async def test_a_rule_may_trip_a_breaker(url: str, tmp_path: Path) -> None:
+    (tmp_path / "policy.yaml").write_text(POLICY)
+    async with Runtime([walker], url, policies=(str(tmp_path / "policy.yaml"),)) as runtime:
+        with pytest.raises(Rejected, match="nobody exports everything"):
+            await runtime.call(walker["1"].export)
+        [breaker] = await until(runtime.breakers)
+        assert (breaker.name, breaker.by) == ("agent:default/walker/1", "careful/no exports")
+        held = asyncio.ensure_future(runtime.call(walker["1"].walk, 1))
+        assert await runtime.call(walker["2"].walk, 1) == 1
+        assert not held.done() and "1 0" not in STEPS
+        await runtime.reset_breaker(breaker.name)
+        assert await held == 1
+
+
+async def test_of_all_workers_one_lets_one_action_pass(postgres_url: str) -> None:
+    url = f"{postgres_url}?schema=guarding_probe"
+    async with Runtime([walker], url, name="one") as one, Runtime([walker], url, name="two") as two:
+        await one.trip_breaker("tool", "slow_mail", reason="complaints", probe_seconds=0.2)
+        await until(lambda: _has_breaker(two))
+        await asyncio.sleep(0.3)
+        calls = [
+            asyncio.ensure_future(runtime.call(walker[f"{runtime.engine.name}-{n}"].slowly))
+            for runtime in (one, two)
+            for n in range(5)
+        ]
+        ended = await asyncio.gather(*calls, return_exceptions=True)
+        assert [e for e in ended if not isinstance(e, Rejected)] == ["slow"]
+        await until(lambda: _no_breakers(two))
+
+
+async def _has_breaker(runtime: Runtime) -> bool:
+    return bool(runtime.guarding and runtime.guarding.breakers.all)
 
 
 # -- holds ----------------------------------------------------------------------------------------------------------

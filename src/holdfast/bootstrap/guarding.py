@@ -53,7 +53,7 @@ class Guarding:
         self._look_again = look_again
         self._save_seconds = save_seconds
         self._there: dict[tuple[str, str], Breaker] = {}
-        self.breakers = Breakers(self._probed)
+        self.breakers = Breakers(self._probed, self._wanted)
         self.keeper: keeping.Keeper | None = None
         gate.switches = self.breakers
         self._worker.resources.on_change(breaking.KIND, self._breakers_changed)
@@ -115,17 +115,21 @@ class Guarding:
     # -- what the gate finds ------------------------------------------------------------------------------------
 
     def _trip(self, agent: str, why: str) -> None:
-        breaker = Breaker(scope="agent", what=agent, reason=why, by="behaviour", at=self._worker.clock.now_ms())
-        if (breaker.name, "") not in self._there:
-            self._there[breaker.name, ""] = breaker
-            self._renew()
-            self._worker.spawn(self._tripped(agent, why))
+        self._wanted(Breaker(scope="agent", what=agent, reason=why, by="behaviour", at=self._worker.clock.now_ms()))
 
-    async def _tripped(self, agent: str, why: str) -> None:
+    def _wanted(self, breaker: Breaker) -> None:
+        """An anomaly or a rule trips it: here at once, elsewhere a moment later."""
+        key = (breaker.name, breaker.tenant)
+        if key not in self._there:
+            self._there[key] = breaker
+            self._renew()
+            self._worker.spawn(self._tripped(breaker))
+
+    async def _tripped(self, it: Breaker) -> None:
         try:
-            await self._operations.trip_breaker("agent", agent, why, by="behaviour")
+            await self._operations.trip_breaker(it.scope, it.what, it.reason, it.action, it.tenant, by=it.by)
         except HoldfastError as error:
-            log.error("the breaker of %s is open on this worker only: %s", agent, error)
+            log.error("breaker %s is open on this worker only: %s", it.name, error)
 
     def _probed(self, breaker: Breaker, good: bool) -> None:
         self._worker.spawn(self._settle(breaker, good))

@@ -22,7 +22,10 @@ SCOPES = ("system", "tenant", "definition", "agent", "tool", "destination")
 HELD = frozenset(("system", "tenant", "definition", "agent"))
 """Scopes whose turns are held rather than denied."""
 ACTIONS = ("deny", "hold", "kill")
+TRIPS = "breaker:"
+"""A rule that notifies ``breaker:agent`` (or another scope) trips that one: of the agent, or of what its action touches."""
 _PROBE_MS = 60_000
+_PROBES = 1_000
 
 
 class Breaker(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -61,11 +64,17 @@ class Breakers:
 
     Args:
         probed: called with a breaker and whether its one action went well; whoever keeps breakers closes it, or opens it
-        anew.
+            anew.
+        wanted: called with a breaker that a rule wants tripped.
     """
 
-    def __init__(self, probed: Callable[[Breaker, bool], None] = lambda breaker, good: None) -> None:
+    def __init__(
+        self,
+        probed: Callable[[Breaker, bool], None] = lambda breaker, good: None,
+        wanted: Callable[[Breaker], None] = lambda breaker: None,
+    ) -> None:
         self._probed = probed
+        self._wanted = wanted
         self._system: Breaker | None = None
         self._by: dict[str, dict[str, list[Breaker]]] = {}
         self._probes: dict[tuple[str, str, str], Breaker] = {}
@@ -143,11 +152,37 @@ class Breakers:
         if breaker.state(intent.at) == "open":
             return Decision(verdict, (told,), (rule,), code="gate.breaker_open")
         self._probes[intent.agent, intent.trace, intent.name] = breaker  # its turn may have no number yet
+        if len(self._probes) > _PROBES:  # most of them were not the one
+            del self._probes[next(iter(self._probes))]
         # counted in the store: of all workers, one lets one action pass
         once = Count(f"{rule} {breaker.at}", 1.0, 1.0, _PROBE_MS, verdict, told)
         return Decision(
             Verdict.ALLOW, (f"{breaker.name} is tried again",), (rule,), counts=(once,), code="gate.breaker_open"
         )
+
+    # -- rules --------------------------------------------------------------------------------------------------
+
+    def told(self, intent: Intent, decision: Decision) -> None:
+        """What a decision notifies: is it one of these?"""
+        for name in decision.notify:
+            scope = name.removeprefix(TRIPS)
+            if scope == name or scope not in SCOPES:
+                continue
+            held = scope in HELD
+            why, by = "; ".join(decision.reasons), "; ".join(decision.rules)
+            tenant = tenant_of(intent.agent) if intent.agent else ""
+            for what in _concerned(intent, scope, tenant):
+                self._wanted(
+                    Breaker(
+                        scope=scope,
+                        what=what,
+                        tenant="" if held else tenant,
+                        action="hold" if held else "deny",
+                        reason=why,
+                        by=by,
+                        at=intent.at,
+                    )
+                )
 
     # -- trying again -------------------------------------------------------------------------------------------
 
@@ -155,6 +190,16 @@ class Breakers:
         """An action has happened: was it the one that a half-open breaker waits for?"""
         if self._probes and (breaker := self._probes.pop((agent, done.trace, done.name), None)) is not None:
             self._probed(breaker, not done.failed)
+
+
+def _concerned(intent: Intent, scope: str, tenant: str) -> list[str]:
+    """Which ones of a scope an action concerns."""
+    if scope == "system":
+        return [""]
+    if scope in HELD:
+        whose = {"tenant": tenant, "definition": f"{tenant}/{name_of(intent.agent)}", "agent": intent.agent}
+        return [whose[scope]] if intent.agent else []
+    return [what for of, what in _touched(intent) if of == scope and what]
 
 
 def _touched(intent: Intent) -> Iterable[tuple[str, str]]:
@@ -173,4 +218,4 @@ def _touched(intent: Intent) -> Iterable[tuple[str, str]]:
                         yield "destination", one
 
 
-__all__ = ["ACTIONS", "HELD", "SCOPES", "Breaker", "Breakers"]
+__all__ = ["ACTIONS", "HELD", "SCOPES", "TRIPS", "Breaker", "Breakers"]

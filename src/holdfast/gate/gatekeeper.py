@@ -41,6 +41,7 @@ class Switches(Protocol):
     def trying(self) -> bool: ...
     def judge(self, intent: Intent) -> Decision | None: ...
     def held(self, address: str) -> bool: ...
+    def told(self, intent: Intent, decision: Decision) -> None: ...
     def learn(self, agent: str, done: Done) -> None: ...
 
 
@@ -97,7 +98,10 @@ class Gatekeeper(Gate):
     def review(self, intent: Intent) -> Decision:
         """See ``Gate``."""
         try:
-            return self._review(intent)
+            decision = self._review(intent)
+            if decision.notify and self.switches is not None:
+                self.switches.told(intent, decision)
+            return decision
         except Exception as error:  # a judge that fails lets nothing pass
             return Decision(
                 Verdict.DENY, (f"the gate failed: {type(error).__name__}: {error}",), ("gate",), code="gate.error"
