@@ -11,7 +11,7 @@ default:
 check:
     #!/bin/sh
     failed=
-    for part in lint types layers tidy; do
+    for part in lint types layers web tidy; do
         echo "--- $part"
         just "$part" || failed="$failed $part"
     done
@@ -26,6 +26,10 @@ types:
 
 layers:
     lint-imports --no-cache --no-logo
+
+# The command center's sources: TypeScript, strict.
+web:
+    python scripts/web_bundle.py --check
 
 tidy:
     pytest -q tests/tidy

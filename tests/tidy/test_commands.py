@@ -13,7 +13,7 @@ import typer
 from ground import shown, tracked
 from holdfast.cli.main import app
 
-NOT_HOLDFAST = {"just", "python", "uv", "test", "setup", "pytest", "ruff", "pyright", "lint-imports", "pre-commit"}
+NOT_HOLDFAST = {"just", "python", "uv", "test", "setup", "web", "pytest", "ruff", "pyright", "lint-imports", "pre-commit"}
 
 
 def _told() -> Iterator[tuple[str, str]]:

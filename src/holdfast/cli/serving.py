@@ -217,8 +217,16 @@ def workers(output: Output = Format.table, url: Url = "", store: StoreUrl = "") 
 
 def demo(
     keep: Annotated[str, typer.Option("--keep", help="Keep the store in this file.", show_default=False)] = "",
+    tour: Annotated[bool, typer.Option("--tour", help="A fleet at work, to look at in the command center.")] = False,
+    http: Annotated[int, typer.Option("--http", help="The tour's port.", min=1, max=65535)] = 7434,
+    pace: Annotated[float, typer.Option("--pace", help="How fast the tour goes.", min=0.1, max=20)] = 1.0,
+    seconds: Annotated[float, typer.Option("--for", help="End the tour after so many seconds; 0: never.", min=0)] = 0,
 ) -> None:
     """Show the main job: agents that call one another, wait, ask, and survive kill -9."""
+    if tour:
+        from .tour import play as show
+
+        raise typer.Exit(show(keep, http, pace, seconds))
     from .demo import play
 
     raise typer.Exit(play(keep))
@@ -231,6 +239,7 @@ def serve_until_stopped(settings: Settings, log_format: LogLines = LogLines.text
     from ..bootstrap.logs import install
     from ..bootstrap.server import serve
     from ..secrets import masked
+    from .bundle import build_beside
     from .output import say
 
     install(log_format.value)
@@ -245,6 +254,8 @@ def serve_until_stopped(settings: Settings, log_format: LogLines = LogLines.text
         say(f"  store  {masked(settings.store)}")
         if server.http is not None:
             say(f"  models {_models(server)} at {server.http.url}/v1")
+            say(f"  open   {server.http.url}/")
+            build_beside()
         say("  stop   Ctrl-C (twice: at once)")
         if program:
             server.engine.worker.spawn(_token(server, program))

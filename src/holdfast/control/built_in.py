@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from .approvals import approval
+from .desk import desk
 from .habits import habits
 from .identity.held import token
 from .outside import ASK, ASK_SPEC, outside
 from .schedules import schedule
 
-BUILT_IN = (schedule, outside, token, approval, habits)
+BUILT_IN = (schedule, outside, token, approval, habits, desk)
 
 __all__ = ["ASK", "ASK_SPEC", "BUILT_IN"]

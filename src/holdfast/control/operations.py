@@ -13,12 +13,14 @@ from typing import Any
 from ..domain.errors import Rejected
 from ..domain.principal import OWNER, Principal
 from ..flow import Flow
+from ..insight.pulse import Pulse
 from ..mailbox.worker import Worker
 from ..ports.store import Store
 from ..turn.definition import Registry
 from .approving import ApprovalOperations
 from .audit import AuditOperations
 from .breakers import BreakerOperations
+from .command_center import CommandCenterOperations
 from .dead_letters import DeadLetterOperations
 from .diagnosing import DiagnosisOperations
 from .gateway import GatewayOperations
@@ -52,6 +54,7 @@ class Operations(
     PolicyOperations,
     ScheduleOperations,
     DiagnosisOperations,
+    CommandCenterOperations,
 ):
     """See the module. ``worker`` is this process's; it need not serve any definition itself.
 
@@ -67,6 +70,7 @@ class Operations(
         self.worker = worker
         self.flow = flow
         self.registry = registry
+        self.center = Pulse(store, worker)
 
     def acting_for(self, principal: Principal) -> Operations:
         """The same operations in the name of somebody else."""

@@ -9,6 +9,7 @@ from ..domain.errors import NotFound, Rejected
 from ..domain.message import Kind, Message, Outcome
 from ..domain.principal import Principal, identity_of
 from ..flow import Flow
+from ..insight.pulse import Pulse
 from ..journal.codec import Raw, encode, encode_outcome
 from ..mailbox.worker import Worker
 from ..ports.store import Commit, Store
@@ -24,6 +25,7 @@ class SteeringOperations:
 
     store: Store
     worker: Worker
+    center: Pulse
     flow: Flow
     registry: Registry
     principal: Principal
@@ -85,6 +87,7 @@ class SteeringOperations:
         active = self.worker.holdings.actives.get(target)
         if active is not None:  # here at once; other workers hear of it from the store
             self.worker.obey(active, mode)
+        self.center.touch(target)
         return Done(note=f"{address} is {mode}")
 
     @operation(

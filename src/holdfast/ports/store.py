@@ -32,6 +32,7 @@ import msgspec
 
 from ..domain.errors import HoldfastError
 from ..domain.message import Message
+from .feed import Feed
 from .ledger import Charge, Ledger, UsageRow
 from .resources import Resources
 from .segments import Segments
@@ -264,11 +265,11 @@ class Signal(msgspec.Struct):
 Notify = Callable[[Signal], None]
 
 
-class Store(Ledger, Resources, Segments, Protocol):
-    """See the module for the guarantees, ``Ledger`` for usage, budgets and costs, ``Resources`` for those, and
-    ``Segments`` for audits. All methods raise ``Unavailable(store.unreachable)`` when the store does not answer; after that
-    the outcome of a ``commit`` is unknown, and calling again with the same commits is safe. ``serve``, ``lease`` and
-    ``claim`` raise ``Conflict(session.lost)`` for a session that is over."""
+class Store(Feed, Ledger, Resources, Segments, Protocol):
+    """See the module for the guarantees, ``Ledger`` for usage, budgets and costs, ``Resources`` for those, ``Segments`` for
+    audits, ``Feed`` for what the whole store has become. All methods raise ``Unavailable(store.unreachable)`` when the store
+    does not answer; after that the outcome of a ``commit`` is unknown, and calling again with the same commits is safe.
+    ``serve``, ``lease`` and ``claim`` raise ``Conflict(session.lost)`` for a session that is over."""
 
     url: str
 

@@ -17,6 +17,7 @@ from ...domain.errors import Conflict, HoldfastError, NotFound
 from ...domain.limits import Limits
 from ...ports.store import Claimed, Commit, EntryRow, Lease, Loaded, Notify, Receipt, StateRead, Stored, Worker
 from .combine import Combine
+from .feed import FeedReads
 from .ledger import Ledger
 from .link import Pool, connect, end
 from .listener import Listener
@@ -34,7 +35,7 @@ _LEASES = 500
 _FREE_STRAYS = "SELECT release_leases($1, $2, $3, '')"
 
 
-class PostgresStore(Ledger, Resources, Segments):
+class PostgresStore(FeedReads, Ledger, Resources, Segments):
     """See the port. Urls: ``postgresql://user:password@host:5432/database?schema=holdfast``.
 
     Durability is the server's: a commit returns when PostgreSQL has flushed it as ``synchronous_commit`` says (on).

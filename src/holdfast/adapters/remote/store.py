@@ -17,6 +17,7 @@ from ...link import Caller, Line, endpoint
 from ...link.caller import ConnectionBroke
 from ...link.frames import Hello, Raw
 from ...link.port import PREFIX, SIGNAL, Doubt, decode_id, decode_signal, decode_verdicts, method
+from ...ports.feed import Standing
 from ...ports.ledger import Amounts, Budget, CostRow, Share, Spending, UsageRow
 from ...ports.resources import Change, Resource, Tally, check_changes
 from ...ports.segments import Covered, HistoryRow, Segment, Uncovered
@@ -244,6 +245,20 @@ class RemoteStore:
 
     async def untally(self, key: str, id: str) -> None:
         await self._ask("untally", key, id)
+
+    # -- the feed -----------------------------------------------------------------------------------------------
+
+    async def rows(self, ids: Sequence[int]) -> list[HistoryRow]:
+        return await self._ask("rows", list(ids))
+
+    async def newest(self) -> int:
+        return await self._ask("newest")
+
+    async def census(self, after: int, limit: int) -> list[Standing]:
+        return await self._ask("census", after, limit)
+
+    async def standings(self, addresses: Sequence[str]) -> list[Standing]:
+        return await self._ask("standings", list(addresses))
 
     # -- looking ------------------------------------------------------------------------------------------------
 

@@ -30,6 +30,7 @@ from ...ports.store import (
 from ..system import SystemClock
 from . import files, reads
 from .batch import Batch
+from .feed import FeedReads
 from .ledger import Ledger
 from .resources import Resources
 from .schema import migrate
@@ -39,7 +40,7 @@ from .sessions import Session, Sessions
 _ID_CACHE = 50_000
 
 
-class SqliteStore(Ledger, Resources, Segments):
+class SqliteStore(FeedReads, Ledger, Resources, Segments):
     """See the port. Urls: ``sqlite:///relative.db``, ``sqlite:////absolute.db``, ``memory://``; the query
     ``?durability=relaxed`` commits without waiting for the disk (a power cut may lose the last moments, never tear a
     commit apart)."""

@@ -96,6 +96,12 @@ class Request:
         await self._send({"type": "http.response.start", "status": status, "headers": [_JSON, length, *headers]})
         await self._send({"type": "http.response.body", "body": body})
 
+    async def answer(self, status: int, kind: bytes, body: bytes, headers: Sequence[tuple[bytes, bytes]] = ()) -> None:
+        """Answer with any body; without it for HEAD."""
+        fixed = [(b"content-type", kind), (b"content-length", str(len(body)).encode())]
+        await self._send({"type": "http.response.start", "status": status, "headers": [*fixed, *headers]})
+        await self._send({"type": "http.response.body", "body": b"" if self.method == "HEAD" else body})
+
     async def begin_stream(self, headers: Sequence[tuple[bytes, bytes]] = ()) -> None:
         """Answer with server-sent events."""
         await self._send({"type": "http.response.start", "status": 200, "headers": [*_SSE, *headers]})

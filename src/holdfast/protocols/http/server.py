@@ -17,6 +17,7 @@ from . import api
 from .models import DIALECT_OF, ModelEndpoints
 from .requests import Receive, Request, Scope, Send
 from .sessions import IdentityEndpoints
+from .static import StaticFiles
 
 Answer = Callable[[Request], Awaitable[None]]
 Stop = Callable[[], Awaitable[None]]
@@ -40,6 +41,7 @@ class HttpServer:
         self._tls = tls
         self.port = port
         self._mounted: dict[str, Answer] = {}
+        self.files = StaticFiles()
         self._stops: list[Stop] = []
         self._server: _Uvicorn | None = None
         self._serving: asyncio.Task[None] | None = None
@@ -119,6 +121,8 @@ class HttpServer:
             await answer(request)
         elif self.signing_in is not None and await self.signing_in.answer(request):
             return
+        elif request.method in ("GET", "HEAD") and not request.path.startswith("/v1/"):
+            await self.files.answer(request)
         else:
             error = {"message": f"There is no {request.method} {request.path} here.", "code": "http.not_found"}
             await request.json(404, {"error": error})

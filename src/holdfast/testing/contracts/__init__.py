@@ -16,6 +16,7 @@ from .budgets import Budgets, Shares
 from .case import Case, Contract, Member, Pen, scenario
 from .claims import Claims
 from .commits import Commits
+from .feed import Feeds
 from .leases import Leases
 from .ledger import Charges, Costs, Usage
 from .mailboxes import Mailboxes
@@ -48,6 +49,7 @@ class StoreContract(
     LedgerContract,
     ResourceContract,
     Segments,
+    Feeds,
 ):
     """All of it."""
 

@@ -1,0 +1,81 @@
+"""The supervisors' desk, as an agent like any other: ``holdfast.desk/everyone``, one in each tenant.
+
+What people keep about the fleet is its state: saved views, and up to when somebody has looked at what. So it survives what
+agents survive, is the same in every browser, and needs no table of its own (compare ``schedules``).
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from ..domain.address import Address, make
+from ..sdk.agent import Agent
+from ..turn.context import Context
+
+NAME = "holdfast.desk"
+_MOST_READ = 5_000
+
+desk = Agent(NAME, description="What supervisors keep: saved views, and what they have seen.")
+
+
+def address_in(tenant: str) -> Address:
+    """The desk of a tenant."""
+    return make(NAME, "everyone", tenant)
+
+
+class SavedView(msgspec.Struct):
+    """A way to look that somebody gave a name. ``page``: fleet or search; ``query``: as in its address."""
+
+    name: str
+    page: str
+    query: str
+    by: str = ""
+    at: int = 0
+
+
+class Seen(msgspec.Struct):
+    """What was looked at: everything up to ``until``, single agents longer than that; ``briefed``: by person, when they
+    last said that they had read their brief."""
+
+    until: int = 0
+    agents: dict[str, int] = {}
+    briefed: dict[str, int] = {}
+
+
+@desk.handler
+async def keep(ctx: Context, view: SavedView) -> None:
+    """Keep a view; one of the same name on the same page is replaced."""
+    views: list[SavedView] = await ctx.state.get("views", [], type=list[SavedView])
+    kept = [v for v in views if (v.page, v.name) != (view.page, view.name)]
+    await ctx.state.set("views", [*kept, view])
+
+
+@desk.handler
+async def drop(ctx: Context, page: str, name: str) -> bool:
+    """Forget a view; whether there was one."""
+    views: list[SavedView] = await ctx.state.get("views", [], type=list[SavedView])
+    kept = [v for v in views if (v.page, v.name) != (page, name)]
+    await ctx.state.set("views", kept)
+    return len(kept) < len(views)
+
+
+@desk.handler
+async def saw(ctx: Context, agents: dict[str, int], until: int = 0) -> None:
+    """Somebody looked."""
+    seen: Seen = await ctx.state.get("seen", Seen(), type=Seen)
+    seen.until = max(seen.until, until)
+    merged = {**seen.agents, **agents}
+    recent = sorted(((ms, a) for a, ms in merged.items() if ms > seen.until), reverse=True)[:_MOST_READ]
+    seen.agents = {a: ms for ms, a in recent}
+    await ctx.state.set("seen", seen)
+
+
+@desk.handler
+async def briefed(ctx: Context, by: str, at: int) -> None:
+    """Somebody has read the brief."""
+    seen: Seen = await ctx.state.get("seen", Seen(), type=Seen)
+    seen.briefed[by] = max(at, seen.briefed.get(by, 0))
+    await ctx.state.set("seen", seen)
+
+
+__all__ = ["NAME", "SavedView", "Seen", "address_in", "desk"]

@@ -1,0 +1,195 @@
+"""``Fleet``: every agent with its state, in memory, so that a hundred thousand are listed, filtered and counted at once.
+
+It is a reading: built from ``Store.census`` in some hundred milliseconds, kept up to date by whoever follows the feed
+(``pulse``), thrown away with the process. Agents lie in one bucket per state, in the order in which they got there, so that
+counts are lengths and a page is a slice; only a filter by words or an order by money looks at all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from typing import Any
+
+import msgspec
+
+from ..domain.address import name_of, short
+from ..ports.feed import Standing
+from .states import QUIET, STATES, state_of
+
+BUILT_IN = "holdfast."
+_KEEP_MS = 1_000
+
+
+class Member(msgspec.Struct, gc=False):
+    """An agent of the fleet. ``since``: when its state began, in milliseconds, as well as it is known."""
+
+    at: Standing
+    address: str
+    name: str
+    state: str = ""
+    since: int = 0
+    nanos: int = 0
+    tokens: int = 0
+    calls: int = 0
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """Which agents are wanted, and in which order: ``need``, ``name``, ``recent``, ``cost`` or ``entries``."""
+
+    text: str = ""
+    states: tuple[str, ...] = ()
+    name: str = ""
+    version: str = ""
+    quiet: bool = True
+    order: str = "need"
+
+
+class Page(msgspec.Struct):
+    """Some of what was asked for. ``counts`` are of all that match but for their state."""
+
+    members: list[Member]
+    matched: int
+    counts: dict[str, int]
+    names: dict[str, int]
+
+
+class Fleet:
+    """See the module. Times are given, never looked up. ``within``: the beginning of its agents' addresses."""
+
+    def __init__(self, within: str = "") -> None:
+        self.within = within
+        self._buckets: dict[str, dict[str, Member]] = {state: {} for state in STATES}
+        self._names: dict[str, int] = {}
+        self._members: dict[str, Member] = {}
+        self._kept: dict[Asked, tuple[int, list[Member], dict[str, int], dict[str, int]]] = {}
+        self.read_until = 0
+        self.read: dict[str, int] = {}
+        self.changes = 0
+
+    def __len__(self) -> int:
+        return len(self._members)
+
+    # -- keeping up ---------------------------------------------------------------------------------------------
+
+    def learn(self, standings: Iterable[Standing], now: int) -> None:
+        """Take in how agents stand."""
+        for at in standings:
+            name = name_of(at.address)
+            if name.startswith(BUILT_IN):
+                continue
+            member = self._members.get(at.address)
+            if member is None:
+                member = self._members[at.address] = Member(at, short(at.address), name)
+                self._names[name] = self._names.get(name, 0) + 1
+            member.at = at
+            self._place(member, now)
+
+    def _place(self, member: Member, now: int) -> None:
+        at = member.at
+        state = state_of(at, max(self.read_until, self.read.get(member.address, 0)))
+        if state == member.state:
+            if at.since:
+                member.since = at.since
+            return
+        if member.state:
+            del self._buckets[member.state][at.address]
+            member.since = at.since or now
+        else:
+            member.since = at.since or at.ended or at.created
+        member.state = state
+        self._buckets[state][at.address] = member
+        self.changes += 1
+
+    def saw(self, address: str, until: int, now: int) -> None:
+        """Somebody has looked at an agent (at all of them for ``""``): what ended until then is read."""
+        if address:
+            self.read[short(address)] = until
+            member = self._members.get(address)
+            if member is not None:
+                self._place(member, now)
+            return
+        self.read_until = until
+        self.read = {a: ms for a, ms in self.read.items() if ms > until}
+        for member in list(self._buckets["finished"].values()):
+            self._place(member, now)
+
+    def spent(self, address: str, nanos: int, tokens: int) -> None:
+        """A model's answer was paid for."""
+        member = self._members.get(address)
+        if member is not None:
+            member.nanos += nanos
+            member.tokens += tokens
+            member.calls += 1
+
+    # -- asking -------------------------------------------------------------------------------------------------
+
+    def counts(self) -> dict[str, int]:
+        """How many agents are in each state; states without any are left out."""
+        return {state: len(bucket) for state, bucket in self._buckets.items() if bucket}
+
+    def member(self, address: str) -> Member | None:
+        """One agent by its full address."""
+        return self._members.get(address)
+
+    def page(self, asked: Asked, offset: int, limit: int, now: int) -> Page:
+        """Some agents. A filter by words and an order other than ``need`` may be a second old."""
+        if not asked.text and not asked.name and not asked.version and asked.order == "need":
+            counts = self.counts()
+            matched = sum(n for state, n in counts.items() if self._wanted(state, asked))
+            return Page(list(islice(self._in_need(asked), offset, offset + limit)), matched, counts, dict(self._names))
+        kept = self._kept.get(asked)
+        if kept is None or now - kept[0] > _KEEP_MS:
+            if len(self._kept) > 50:
+                self._kept.clear()
+            kept = self._kept[asked] = (now, *self._look(asked))
+        _, found, counts, names = kept
+        return Page(found[offset : offset + limit], len(found), counts, names)
+
+    def _wanted(self, state: str, asked: Asked) -> bool:
+        return state in asked.states if asked.states else asked.quiet or state not in QUIET
+
+    def _in_need(self, asked: Asked) -> Iterator[Member]:
+        for state, bucket in self._buckets.items():
+            if self._wanted(state, asked):
+                yield from reversed(bucket.values()) if state in ("idle", "finished") else bucket.values()
+
+    def _look(self, asked: Asked) -> tuple[list[Member], dict[str, int], dict[str, int]]:
+        words = asked.text.lower().split()
+        counts: dict[str, int] = {}
+        names: dict[str, int] = {}
+        found: list[Member] = []
+        for state, bucket in self._buckets.items():
+            matching = [m for m in bucket.values() if _matches(m, asked, words)]
+            if not matching:
+                continue
+            counts[state] = len(matching)
+            for member in matching:
+                names[member.name] = names.get(member.name, 0) + 1
+            if self._wanted(state, asked):
+                found += reversed(matching) if state in ("idle", "finished") else matching
+        if asked.order in _ORDERS:
+            found.sort(key=_ORDERS[asked.order])
+        return found, counts, names
+
+
+def _matches(member: Member, asked: Asked, words: list[str]) -> bool:
+    if asked.name and member.name != asked.name:
+        return False
+    if asked.version and member.at.version != asked.version:
+        return False
+    return all(word in member.address.lower() or word in member.at.handler for word in words)
+
+
+def _orders() -> dict[str, Callable[[Member], Any]]:
+    return {
+        "name": lambda m: m.address,
+        "recent": lambda m: -max(m.since, m.at.ended),
+        "cost": lambda m: -m.nanos,
+        "entries": lambda m: -m.at.entries,
+    }
+
+
+_ORDERS = _orders()
+
+__all__ = ["BUILT_IN", "Asked", "Fleet", "Member", "Page"]

@@ -1,0 +1,56 @@
+"""Every page in both themes, wide and on a phone: no error in the console, nothing that axe finds, a screenshot."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from windows import PHONE, ROOT, WIDE, Window, ask
+
+AXE = ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js"
+LOOKS = [("dark", WIDE), ("light", WIDE), ("dark", PHONE), ("light", PHONE)]
+PAGES = {
+    "fleet": "/",
+    "inbox": "/inbox",
+    "agent": "agent",
+    "agent-tree": "agent-tree",
+    "agent-time": "agent-time",
+}
+RULES = ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice"]
+_RUN = "async (rules) => (await axe.run(document, {runOnly: rules})).violations"
+
+
+def place_of(base: str, name: str) -> str:
+    """The path of a page; an agent that has something to show is found first."""
+    path = PAGES[name]
+    if path.startswith("/"):
+        return path
+    row = ask(base, "fleet", order="entries", text="airline/" if name == "agent-time" else "", limit=1)["rows"]
+    if not row or name == "agent-tree":
+        row = ask(base, "fleet", text="bookkeeper/", limit=1)["rows"]
+    tab = {"agent-tree": "?tab=tree", "agent-time": "?tab=time"}.get(name, "")
+    return f"/agents/{row[0]['address']}{tab}"
+
+
+def violations(window: Window) -> list[str]:
+    """What axe finds, in one line each."""
+    window.page.evaluate(AXE.read_text())
+    found: list[Any] = window.page.evaluate(_RUN, RULES)
+    return [f"{v['id']}: {v['help']} {n['target']} {n.get('failureSummary', '')}" for v in found for n in v["nodes"][:3]]
+
+
+@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("window", LOOKS, indirect=True, ids=["dark", "light", "dark-phone", "light-phone"])
+def test_a_page_is_sound(window: Window, name: str, request: pytest.FixtureRequest) -> None:
+    page = window.open(place_of(window.base, name))
+    page.wait_for_timeout(400)
+    assert page.title().endswith("Holdfast")
+    found = violations(window)
+    assert not found, "\n".join(found)
+    wide = page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert wide, "the page is wider than the window"
+    if folder := os.environ.get("HOLDFAST_SCREENSHOTS"):
+        page.screenshot(path=str(Path(folder) / f"{name}-{request.node.callspec.id.removesuffix(f'-{name}')}.png"))

@@ -1,0 +1,43 @@
+"""Windows of a real browser, and the server under them."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import BrowserContext, Page, ViewportSize
+
+ROOT = Path(__file__).resolve().parents[2]
+WIDE: ViewportSize = {"width": 1440, "height": 900}
+PHONE: ViewportSize = {"width": 390, "height": 844}
+
+
+def ask(base: str, operation: str, **given: Any) -> Any:
+    """An operation of the server under the browser."""
+    headers = {"content-type": "application/json"}
+    request = urllib.request.Request(f"{base}/api/v1/operations/{operation}", json.dumps(given).encode(), headers)
+    with urllib.request.urlopen(request, timeout=20) as answer:
+        return json.load(answer)
+
+
+class Window:
+    """A page that remembers what went wrong in it."""
+
+    def __init__(self, base: str, context: BrowserContext) -> None:
+        self.base = base
+        self.context = context
+        self.page: Page = context.new_page()
+        self.wrong: list[str] = []
+        self.page.on(
+            "console", lambda m: self.wrong.append(f"{m.type}: {m.text}") if m.type in ("error", "warning") else None
+        )
+        self.page.on("pageerror", lambda e: self.wrong.append(str(e)))
+
+    def open(self, path: str) -> Page:
+        """Go there and wait until the page has something to show."""
+        self.page.goto(self.base + path)
+        self.page.wait_for_selector(".head h1")
+        self.page.wait_for_selector(".waiting", state="detached")
+        return self.page

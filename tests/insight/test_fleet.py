@@ -1,0 +1,234 @@
+"""The fleet: states told apart, counted and listed; kept up to date by the pulse."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+import holdfast
+from holdfast import Agent, Context, Rejected
+from holdfast.domain.principal import Principal
+from holdfast.insight.fleet import Asked, Fleet
+from holdfast.insight.pulse import Beat
+from holdfast.insight.sparks import Sparks
+from holdfast.insight.states import STATES, state_of
+from holdfast.journal.codec import encode
+from holdfast.ports.feed import Standing, weigh
+
+NOW = 1_800_000_000_000
+
+
+def standing(key: str, of: str = "order", **parts: Any) -> Standing:
+    """An agent's standing."""
+    return Standing(ref=1, address=f"default/{of}/{key}", mode=parts.pop("mode", "active"), reason="", created=NOW, **parts)
+
+
+CASES: list[tuple[dict[str, Any], str]] = [
+    ({}, "idle"),
+    ({"running": 1}, "working"),
+    ({"queued": 1}, "queued"),
+    ({"parked": 1, "verb": "ask", "name": "approval"}, "approval"),
+    ({"parked": 1, "verb": "ask"}, "input"),
+    ({"parked": 1, "verb": "ask", "running": 1}, "input"),
+    ({"parked": 1, "verb": "call"}, "agent"),
+    ({"parked": 1, "verb": "provider"}, "provider"),
+    ({"parked": 1, "verb": "wait"}, "event"),
+    ({"parked": 1, "verb": "sleep"}, "sleeping"),
+    ({"parked": 1, "verb": "run"}, "retry"),
+    ({"parked": 1, "verb": "diverged"}, "stuck"),
+    ({"dead": 1}, "failed"),
+    ({"dead": 1, "running": 1}, "working"),
+    ({"ended": NOW}, "finished"),
+    ({"mode": "paused", "running": 1}, "paused"),
+    ({"mode": "retired"}, "retired"),
+]
+
+
+@pytest.mark.parametrize(("parts", "state"), CASES, ids=[f"{s}-{n}" for n, (_, s) in enumerate(CASES)])
+def test_every_standing_has_one_state(parts: dict[str, Any], state: str) -> None:
+    assert state_of(standing("1", **parts), NOW - 1) == state
+
+
+def test_every_state_is_told_apart() -> None:
+    assert {state for _, state in CASES} == set(STATES)
+
+
+def test_of_several_waits_the_one_for_a_person_says_most() -> None:
+    at = standing("1")
+    for verb in ("deadline", "sleep", "ask", "call"):
+        weigh(at, 1, verb, "", 0, 0, b"")
+    assert (at.verb, at.waits) == ("ask", 3)
+
+
+def fleet_of(*standings: Standing) -> Fleet:
+    """A fleet that has taken these in."""
+    fleet = Fleet()
+    fleet.learn(standings, NOW)
+    return fleet
+
+
+def listed(fleet: Fleet, offset: int = 0, limit: int = 100, **asked: Any) -> list[str]:
+    """Addresses on a page."""
+    return [m.address for m in fleet.page(Asked(**asked), offset, limit, NOW).members]
+
+
+def test_who_needs_a_person_comes_first_and_pages_join_up() -> None:
+    people = [standing(str(n), parked=1, verb="ask") for n in range(3)]
+    fleet = fleet_of(standing("idle"), standing("w", running=1), *people, standing("dead", dead=1))
+    everybody = ["order/0", "order/1", "order/2", "order/dead", "order/w", "order/idle"]
+    assert listed(fleet) == everybody
+    assert listed(fleet, 0, 4) + listed(fleet, 4, 4) == everybody
+    assert listed(fleet, quiet=False) == everybody[:-1]
+    assert listed(fleet, states=("failed", "working")) == ["order/dead", "order/w"]
+
+
+def test_counts_are_of_all_that_match_whatever_their_state() -> None:
+    fleet = fleet_of(standing("1", running=1), standing("2"), standing("3", of="desk", dead=1))
+    assert fleet.page(Asked(states=("working",)), 0, 10, NOW).counts == {"failed": 1, "working": 1, "idle": 1}
+    page = fleet.page(Asked(name="order", quiet=False), 0, 10, NOW)
+    assert (page.counts, page.matched, page.names) == ({"working": 1, "idle": 1}, 1, {"order": 2})
+    assert fleet.page(Asked(text="DESK/"), 0, 10, NOW).matched == 1
+
+
+def test_an_agent_moves_when_its_standing_changes_and_is_counted_once() -> None:
+    fleet = fleet_of(standing("1", running=1))
+    fleet.learn([standing("1", ended=NOW + 5)], NOW + 5)
+    assert fleet.counts() == {"finished": 1}
+    fleet.saw("default/order/1", NOW + 5, NOW + 6)
+    assert fleet.counts() == {"idle": 1}
+    fleet.learn([standing("1", ended=NOW + 9)], NOW + 9)
+    assert fleet.counts() == {"finished": 1}
+    fleet.saw("", NOW + 9, NOW + 9)
+    assert fleet.counts() == {"idle": 1}
+
+
+def test_agents_of_the_runtime_itself_are_not_in_the_fleet() -> None:
+    assert len(fleet_of(standing("1", of="holdfast.token"), standing("2"))) == 1
+
+
+def test_an_order_by_money() -> None:
+    fleet = fleet_of(standing("1"), standing("2"), standing("3"))
+    fleet.spent("default/order/2", 500, 10)
+    fleet.spent("default/order/3", 900, 10)
+    assert listed(fleet, order="cost") == ["order/3", "order/2", "order/1"]
+
+
+def test_a_sparkline_forgets_what_is_older_than_ten_minutes() -> None:
+    sparks = Sparks()
+    for second in range(0, 700, 10):
+        sparks.stirred("default/order/1", NOW + second * 1000)
+    assert sum(sparks.of("default/order/1", NOW + 700_000)) == pytest.approx(60, abs=2)
+    assert sparks.of("default/order/1", NOW + 3_600_000) == []
+
+
+# -- live -----------------------------------------------------------------------------------------------------------
+
+desk = Agent("desk")
+
+
+@desk.handler
+async def work(ctx: Context, n: int) -> int:
+    """One of everything."""
+    if n == 1:
+        return await ctx.ask("go on?", choices=["yes", "no"])
+    if n == 2:
+        raise Rejected("test.no", "No.")
+    if n == 3:
+        await ctx.sleep(3600)
+    return n
+
+
+async def until(beats: AsyncIterator[Beat], counts: dict[str, int]) -> Beat:
+    """The first beat with these counts."""
+    async with asyncio.timeout(10):
+        async for beat in beats:
+            if beat.counts == counts:
+                return beat
+    raise AssertionError("the pulse ended")
+
+
+@pytest.mark.parametrize("store", ["memory://", "sqlite"])
+async def test_the_pulse_tells_what_changes(store: str, tmp_path: Any) -> None:
+    url = store if store != "sqlite" else f"sqlite:///{tmp_path / 'x.db'}"
+    async with holdfast.Runtime(agents=[desk], store=url) as runtime:
+        operations = runtime.operations
+        for n in range(4):
+            await runtime.send(desk[str(n)].work, n)
+        beats = operations.pulse()
+        first = await until(beats, {"input": 1, "failed": 1, "sleeping": 1, "finished": 1})
+        await operations.pause(address="desk/3", why="enough")
+        await until(beats, {"input": 1, "failed": 1, "paused": 1, "finished": 1})
+        await operations.answer(question="desk/1", value="yes")
+        await until(beats, {"failed": 1, "paused": 1, "finished": 2})
+        row = next(r for r in (await operations.fleet(states=["paused"])).rows)
+        assert (row.address, row.reason) == ("desk/3", "person: enough")
+        async for beat in operations.pulse(after=first.id - 1):
+            assert [e.id for e in beat.events] and not beat.gap
+            break
+
+
+async def test_what_somebody_saw_is_still_seen_after_a_restart(tmp_path: Any) -> None:
+    url = f"sqlite:///{tmp_path / 'x.db'}"
+    async with holdfast.Runtime(agents=[desk], store=url) as runtime:
+        await runtime.call(desk["0"].work, 0)
+        assert (await runtime.operations.fleet()).counts == {"finished": 1}
+        await runtime.operations.saw(address="desk/0")
+        await runtime.operations.save_view("Mine", "fleet", "state=input")
+        assert (await runtime.operations.fleet()).counts == {"idle": 1}
+    async with holdfast.Runtime(agents=[desk], store=url) as runtime:
+        assert (await runtime.operations.fleet()).counts == {"idle": 1}
+        assert [(v.name, v.query) for v in await runtime.operations.views()] == [("Mine", "state=input")]
+        await runtime.operations.drop_view("Mine")
+        assert await runtime.operations.views() == []
+
+
+async def test_a_story_has_the_question_the_steps_and_the_cause() -> None:
+    caller = Agent("caller")
+
+    @caller.handler
+    async def go(ctx: Context) -> int:
+        return await ctx.call(desk["7"].work, 7)
+
+    async with holdfast.Runtime(agents=[desk, caller], store="memory://") as runtime:
+        await runtime.call(caller["1"].go)
+        glance = await runtime.operations.glance("desk/7")
+        assert [(t.handler, t.state, t.sender) for t in glance.turns] == [("work", "done", "caller/1")]
+        story = await runtime.operations.story("desk/7", glance.turns[0].turn)
+        assert story.args == [7]
+        assert story.cause is not None
+        assert (story.cause.agent, story.cause.path) == ("caller/1", "1")
+        assert [e.kind for e in story.entries][-1] == "end"
+        with pytest.raises(holdfast.NotFound):
+            await runtime.operations.story("desk/7", 99)
+
+
+async def test_a_query_that_means_nothing_is_refused() -> None:
+    async with holdfast.Runtime(agents=[desk], store="memory://") as runtime:
+        with pytest.raises(Rejected, match="no state"):
+            await runtime.operations.fleet(states=["bored"])
+        with pytest.raises(Rejected, match="no order"):
+            await runtime.operations.fleet(order="colour")
+        with pytest.raises(Rejected):
+            await runtime.operations.save_view("", "fleet", "")
+
+
+async def test_a_tenant_sees_its_own_fleet_and_hears_of_no_other() -> None:
+    async with holdfast.Runtime(agents=[desk], store="memory://") as runtime:
+        mine = runtime.operations.acting_for(Principal("person", "ada", "acme", frozenset({"*"})))
+        one = encode(([1], {}), "arguments")
+        await runtime.send(desk["0"].work, 0)
+        await runtime.operations.send("acme/desk/1", "work", one)
+        await until(runtime.operations.pulse(), {"input": 1, "finished": 1})
+        beats = mine.pulse()
+        first = await until(beats, {"input": 1})
+        assert [r.address for r in (await mine.fleet()).rows] == ["acme/desk/1"]
+        await runtime.send(desk["9"].work, 0)
+        await runtime.operations.send("acme/desk/2", "work", one)
+        heard = await until(beats, {"input": 2})
+        assert {e.address for e in heard.events} <= {"acme/desk/2"}
+        assert first.id < heard.id
+        await mine.save_view("Ours", "fleet", "state=input")
+        assert await runtime.operations.views() == []

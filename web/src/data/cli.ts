@@ -1,0 +1,19 @@
+/** The command line's equivalent of what a button does, so that whatever is done here can be scripted. */
+
+function quoted(text: string): string {
+  return /^[\w@%+=:,./#-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+}
+
+function line(...parts: string[]): string {
+  return ["holdfast", ...parts.filter(Boolean)].join(" ");
+}
+
+export const cli = {
+  ps: (all: boolean): string => line("ps", all ? "--all" : ""),
+  journal: (address: string): string => line("journal", quoted(address), "-f"),
+  send: (address: string, handler: string, args: string[]): string => line("send", quoted(address), handler, ...args.map(quoted)),
+  answer: (id: string, value: string): string => line("answer", quoted(id), quoted(value)),
+  act: (verb: string, address: string, why = ""): string => line(verb, quoted(address), why && `--why ${quoted(why)}`),
+  redeliver: (id: number): string => line("dead", "retry", String(id)),
+  discard: (id: number): string => line("dead", "discard", String(id)),
+};

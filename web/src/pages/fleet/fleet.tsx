@@ -1,0 +1,148 @@
+/** Every agent at a glance: who needs a person, who works, who waits and for what. */
+import { useMemo, useRef, useState } from "preact/hooks";
+import { CheckCheck, Radar, Search } from "lucide-preact";
+import { call } from "../../data/api";
+import { count } from "../../data/format";
+import { agentLink, go, place, setQuery } from "../../data/router";
+import type { Done } from "../../data/types";
+import { Button, Empty, Trouble, Waiting } from "../../ui/controls";
+import { useKeys } from "../../ui/keys";
+import { attempt } from "../../ui/toast";
+import { Virtual } from "../../ui/virtual";
+import { Layout } from "./layout";
+import { ORDERS, queryOf, type FleetQuery } from "./query";
+import { Columns, Heading, Row } from "./row";
+import { Strip } from "./strip";
+import { SavedViews } from "./views";
+import { useFleet } from "./window";
+
+const ROW = 34;
+
+export function FleetPage() {
+  const query = queryOf(place.value.query);
+  const fleet = useFleet(query);
+  const [chosen, setChosen] = useState(-1);
+  const { view } = fleet;
+  const layout = useMemo(() => new Layout(view?.counts ?? {}, view?.matched ?? 0, query), [view, query.order, query.states.join(), query.quiet]);
+  const step = (by: number) => () => setChosen((n) => Math.max(0, Math.min((view?.matched ?? 1) - 1, n + by)));
+  const filter = useRef<HTMLInputElement>(null);
+  useKeys({
+    j: step(1),
+    ArrowDown: step(1),
+    k: step(-1),
+    ArrowUp: step(-1),
+    Enter: () => {
+      const row = fleet.row(chosen);
+      if (row) go(agentLink(row.address));
+    },
+    "/": () => filter.current?.focus(),
+    Escape: () => (place.value.query.toString() ? go("/") : setChosen(-1)),
+  });
+  const sawAll = async (): Promise<void> => {
+    await attempt(() => call<Done>("saw"), () => "All that finished is marked as seen");
+    fleet.again();
+  };
+  return (
+    <>
+      <header class="head">
+        <h1>Fleet</h1>
+        <span class="faint num">{view ? count(view.total) : ""}</span>
+        <div class="end">
+          <SavedViews page="fleet" path="/" />
+          {(view?.counts.finished ?? 0) > 0 && (
+            <Button kind="ghost" icon={<CheckCheck size={15} class="icon" />} onClick={() => void sawAll()}>
+              Mark as seen
+            </Button>
+          )}
+        </div>
+      </header>
+      <div class="fleet-top">
+        <Strip counts={view?.counts ?? {}} chosen={query.states} choose={(states) => setQuery({ state: states.join(",") })} />
+        <Filters query={query} names={view?.names ?? {}} input={filter} />
+      </div>
+      <Columns />
+      <div class="fleet-list">
+        {fleet.error !== undefined && !view && <Trouble error={fleet.error} again={fleet.again} />}
+        {!view && fleet.error === undefined && <Waiting rows={12} />}
+        {view && view.matched === 0 && <Nothing total={view.total} />}
+        {view && view.matched > 0 && (
+          <Virtual
+            label="Agents"
+            count={layout.lines}
+            height={ROW}
+            chosen={chosen < 0 ? undefined : layout.lineOf(chosen)}
+            seen={(first, last) => fleet.seen(layout.rowAt(first), Math.min(view.matched, layout.rowAt(Math.max(0, last - 1)) + 1))}
+            row={(line) => {
+              const at = layout.at(line);
+              return at.kind === "heading" ? <Heading state={at.state} count={at.count} /> : <Row row={fleet.row(at.index)} chosen={at.index === chosen} />;
+            }}
+          />
+        )}
+      </div>
+    </>
+  );
+}
+
+function Filters({ query, names, input }: { query: FleetQuery; names: Record<string, number>; input: { current: HTMLInputElement | null } }) {
+  const kinds = Object.entries(names).sort((a, b) => b[1] - a[1]);
+  if (query.name && !names[query.name]) kinds.unshift([query.name, 0]);
+  return (
+    <div class="filters">
+      <label class="field grow">
+        <Search size={14} class="icon" />
+        <span class="hidden-text">Filter by address or handler</span>
+        <input
+          ref={input}
+          type="search"
+          placeholder="Filter by address or handler"
+          value={query.text}
+          onInput={(e) => setQuery({ q: e.currentTarget.value })}
+          onKeyDown={(e) => e.key === "Escape" && e.currentTarget.blur()}
+        />
+        <kbd>/</kbd>
+      </label>
+      <select class="select" aria-label="Kind of agent" value={query.name} onChange={(e) => setQuery({ kind: e.currentTarget.value })}>
+        <option value="">All kinds</option>
+        {kinds.slice(0, 200).map(([name, n]) => (
+          <option key={name} value={name}>
+            {name} ({count(n)})
+          </option>
+        ))}
+      </select>
+      <select class="select" aria-label="Order" value={query.order} onChange={(e) => setQuery({ order: e.currentTarget.value === "need" ? "" : e.currentTarget.value })}>
+        {ORDERS.map(([value, word]) => (
+          <option key={value} value={value}>
+            {word}
+          </option>
+        ))}
+      </select>
+      <label class="check">
+        <input type="checkbox" checked={!query.quiet} onChange={(e) => setQuery({ idle: e.currentTarget.checked ? "hide" : "" })} />
+        Hide idle
+      </label>
+    </div>
+  );
+}
+
+function Nothing({ total }: { total: number }) {
+  if (total > 0) {
+    return (
+      <Empty title="No agent matches" icon={<Search size={28} class="icon" />}>
+        <p>
+          {count(total)} are there. <a href="/">Show all of them</a>, or press Esc.
+        </p>
+      </Empty>
+    );
+  }
+  return (
+    <Empty title="No agent has been addressed yet" icon={<Radar size={28} class="icon" />}>
+      <p>
+        An agent exists as soon as somebody sends it a message. From a terminal: <code>holdfast agents</code> lists what can be called,{" "}
+        <code>holdfast call order/7 place book 40</code> calls it.
+      </p>
+      <p>
+        Nothing at hand? <code>holdfast demo --tour</code> shows dozens of agents at work.
+      </p>
+    </Empty>
+  );
+}

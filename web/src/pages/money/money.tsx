@@ -1,0 +1,4 @@
+import { Waiting } from "../../ui/controls";
+export function MoneyPage() {
+  return <Waiting />;
+}
