@@ -49,6 +49,7 @@ class Director:
 
     async def opening(self) -> None:
         """A busy shop from the first moment on."""
+        await self._report()
         for _ in range(24):
             await self._order()
         for _ in range(10):
