@@ -67,7 +67,7 @@ async def ask_model(turn: Turn, job: Job, *, outside: bool = False, whole: bool 
     path, recorded = await turn.step("model", route)
     if recorded is not None and recorded.result is not None:
         return _recorded(recorded.result, route)
-    await turn.admit("model", route, path, job.described, cost=gateway.dearest(job)[0] / 1e9)
+    await turn.admit("model", route, path, job.described, cost=_cost(gateway, job))
     if not outside:
         if turn.item.id == 0:
             await turn.accept()
@@ -111,6 +111,14 @@ async def ask_model(turn: Turn, job: Job, *, outside: bool = False, whole: bool 
     finally:
         turn.effects.discard(path)
         turn.busy -= 1
+
+
+def _cost(gateway: Gateway, job: Job) -> float:
+    """US dollars that the answer may cost at most. What is wrong with the route, whoever asks is told."""
+    try:
+        return gateway.dearest(job)[0] / 1e9
+    except HoldfastError:
+        return 0.0
 
 
 async def _paid(
