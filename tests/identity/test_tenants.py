@@ -51,6 +51,12 @@ async def join(ctx: Context) -> None:
 
 
 @desk.handler
+async def pass_on(ctx: Context, key: str) -> None:
+    await ctx.call(desk[key].note, MARK)
+    await ctx.send(desk[f"{key}-sent"].note, MARK)
+
+
+@desk.handler
 async def reach(ctx: Context, to: str) -> str:
     tenant, _, key = to.split("/")
     return await ctx.call(desk.of(key, tenant).note, MARK)
@@ -264,6 +270,16 @@ async def test_an_agent_does_not_leave_its_tenant(store_url: str) -> None:
         assert outcome.failure is not None and outcome.failure.code == "tenant.crossed"
         await w.acme.call("desk/7", "reach", encode((("acme/desk/8",), {})))
         assert (await w.acme.state("desk/8"))["note"] == MARK
+
+
+async def test_code_that_names_no_tenant_means_its_own(store_url: str) -> None:
+    async with world(store_url) as w:
+        await w.globex.call("desk/7", "pass_on", encode((("1",), {})))
+        async with asyncio.timeout(10):
+            while len(await w.globex.agents("desk/")) < 3 or not await w.globex.state("desk/1-sent"):
+                await asyncio.sleep(0.01)
+        assert [a.address for a in await w.globex.agents()] == ["globex/desk/1", "globex/desk/1-sent", "globex/desk/7"]
+        assert await w.runtime.operations.agents("default/desk/") == []
 
 
 async def test_nobody_talks_to_what_makes_tokens(store_url: str) -> None:

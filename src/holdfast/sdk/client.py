@@ -52,7 +52,7 @@ class Client:
         """Ask an agent and wait. Raises ``TurnFailed`` with the error its turn ended with."""
         payload = target.pack(args, kwargs)
         outcome: Outcome = await self.channel.request(
-            "call", to=target.address, handler=target.handler, payload=payload, **self._options
+            "call", to=short(target.address), handler=target.handler, payload=payload, **self._options
         )
         if outcome.failure is not None:
             raise error_of(outcome.failure, TurnFailed, "turn.failed")
@@ -71,7 +71,7 @@ class Client:
             return await self.signal(short(target.address), target.name, *args)
         payload = target.pack(args, kwargs)
         done = await self.channel.request(
-            "send", to=target.address, handler=target.handler, payload=payload, due=due, **self._options
+            "send", to=short(target.address), handler=target.handler, payload=payload, due=due, **self._options
         )
         return done.id
 
@@ -113,7 +113,7 @@ class Client:
         return await self.channel.request(
             "schedule",
             name=name,
-            to=target.address,
+            to=short(target.address),
             handler=target.handler,
             payload=payload,
             cron=cron,

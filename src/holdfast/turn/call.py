@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, TypeVar
 
 from ..domain import labels as provenance
+from ..domain.address import DEFAULT_TENANT, tenant_of
 from ..domain.entry import EntryKind
 from ..domain.errors import Rejected, TurnFailed
 from ..domain.message import Cause, Kind, Message
@@ -16,6 +17,7 @@ from .turn import Turn
 T = TypeVar("T")
 
 _CHAIN = 16
+_UNNAMED = f"{DEFAULT_TENANT}/"
 
 
 async def call(
@@ -27,24 +29,25 @@ async def call(
     priority: int = 0,
 ) -> Any:
     """Ask another agent and wait for its answer; the wait costs nothing once the turn has left memory."""
-    name = f"{_kind_of(target.address)}.{target.handler}"
+    to = meant(turn, target.address)
+    name = f"{_kind_of(to)}.{target.handler}"
     path, recorded = await turn.step("call", name)
     if recorded is None:
-        if target.address == turn.active.address and not (target.spec is not None and target.spec.shared):
+        if to == turn.active.address and not (target.spec is not None and target.spec.shared):
             raise Rejected(
                 "call.self",
-                f"{target.address} called its own exclusive handler {target.handler!r}: it would wait for itself for ever. "
+                f"{to} called its own exclusive handler {target.handler!r}: it would wait for itself for ever. "
                 "Use ctx.send, or call the function directly.",
-                address=target.address,
+                address=to,
             )
-        await turn.admit("call", target.handler, path, args, to=target.address, recorded_as=name)
+        await turn.admit("call", target.handler, path, args, to=to, recorded_as=name)
         if turn.item.id == 0:
             await turn.accept()
         due = turn.clock.now_ms() + timeout_ms if timeout_ms else 0
         payload = target.pack(args, kwargs, turn.limits.payload_bytes)
-        turn.journal(EntryKind.INTENT, path, "call", name, detail={"to": target.address, "due": due, "args": Raw(payload)})
+        turn.journal(EntryKind.INTENT, path, "call", name, detail={"to": to, "due": due, "args": Raw(payload)})
         cause = Cause(turn.active.address, turn.number, path)
-        message = _message(turn, target.address, target.handler, payload, path)
+        message = _message(turn, to, target.handler, payload, path)
         message.reply = cause
         message.priority = priority
         post(turn, message)
@@ -72,6 +75,7 @@ async def send(
 ) -> None:
     """One way: done when this turn's commit is, delivered in the same instant. ``number`` is the receiver's turn, for an
     answer."""
+    to = meant(turn, to)
     shown = f"{_kind_of(to)}.{name}" if name else to
     path, recorded = await turn.step(verb, shown)
     if recorded is not None:
@@ -89,6 +93,15 @@ async def send(
     message.due = due
     message.priority = priority
     post(turn, message)
+
+
+def meant(turn: Turn, to: str) -> str:
+    """Whom an agent means by an address: where its code names no tenant, its own. Nothing is lost by that, for it reaches
+    no other."""
+    me = turn.active.address
+    if me.startswith(_UNNAMED) or not to.startswith(_UNNAMED):
+        return to
+    return f"{tenant_of(me)}/{to.removeprefix(_UNNAMED)}"
 
 
 def _message(turn: Turn, to: str, name: str, payload: bytes, path: str) -> Message:
