@@ -131,3 +131,12 @@ def test_what_follows_and_what_fails_is_real(name: str) -> None:
     told = OPERATIONS[name].told
     assert {n for n, _ in told.next} <= OPERATIONS.keys()
     assert [code for code in told.errors if page(code) is None] == []
+
+
+def test_every_result_comes_as_a_table_and_as_json() -> None:
+    without = {
+        name
+        for operation in OPERATIONS.values()
+        if (name := _command(operation)) in COMMANDS and "output" not in {p.name for p in COMMANDS[name].params}
+    }
+    assert without <= {"chat"}, "give them -o"
