@@ -37,7 +37,7 @@ SAID_OTHERWISE = {
     "payload": "args",
     "question": "question",
     "to": "address",
-    "address": "place",
+    "address": "place of",
     "like": "prefix",
     "older_than_seconds": "older_than",
     "subject_token": "subject",

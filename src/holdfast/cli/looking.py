@@ -167,6 +167,7 @@ def state(address: Address, output: Output = Format.table, url: Url = "", store:
 
 
 def asks(
+    of: Annotated[str, typer.Option("--of", help="Only of this agent.", metavar="ADDRESS", show_default=False)] = "",
     limit: Annotated[int, typer.Option("--limit")] = 100,
     output: Output = Format.table,
     url: Url = "",
@@ -177,7 +178,7 @@ def asks(
     from .output import age, show
 
     async def work(client: Client) -> tuple[list[Any], int]:
-        return await client.asks(limit=limit), await client.now()
+        return await (client.asks_of(of) if of else client.asks(limit=limit)), await client.now()
 
     rows, now = session.run(work, url, store)
     columns: list[Column] = [

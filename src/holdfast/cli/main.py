@@ -14,6 +14,7 @@ from . import (
     auditing,
     doctor,
     errors,
+    fleet,
     guarding,
     identity,
     keeping,
@@ -76,6 +77,7 @@ for room in (
     mcp,
     approving,
     doctor,
+    fleet,
 ):
     room.register(app)
 

@@ -42,7 +42,7 @@ class CommandCenterOperations:
 
     # -- the fleet ----------------------------------------------------------------------------------------------
 
-    @operation(changes=False)
+    @operation(path="GET /fleet", command="fleet list", changes=False, errors=("fleet.query",))
     async def fleet(
         self,
         text: str = "",
@@ -77,14 +77,14 @@ class CommandCenterOperations:
             at=now,
         )
 
-    @operation(changes=False, page="id")
+    @operation(path="GET /events", command="fleet watch", changes=False, page="id")
     async def pulse(self, after: int = 0) -> AsyncIterator[Beat]:
         """Follow the whole store: new journal entries of all agents in their lightest form, and the fleet's counts."""
         await self._fleet()
         async for beat in self.center.beats(after, self.principal.within):
             yield beat
 
-    @operation(changes=False)
+    @operation(path="GET /agents/{address}/glance", command="fleet show", changes=False, errors=("agent.unknown",))
     async def glance(self, address: str) -> Glance:
         """Tell what an agent's page shows first: its state, its newest turns, what it can be sent."""
         target = self.principal.place(address)
@@ -107,7 +107,7 @@ class CommandCenterOperations:
             at=now,
         )
 
-    @operation(changes=False)
+    @operation(path="GET /agents/{address}/turns/{turn}", command="turns show", changes=False, errors=("turn.unknown",))
     async def story(self, address: str, turn: int, after: int = 0, limit: int = 2000) -> Story:
         """Tell one turn, whole: what it was asked and by whom, its entries, what its steps cost."""
         target = self.principal.place(address)
@@ -140,7 +140,7 @@ class CommandCenterOperations:
         stored = await self.store.message(entries[0].message) if entries[0].message else None
         return self.worker.loader.item(stored).message if stored is not None else None
 
-    @operation(changes=False)
+    @operation(path="GET /agents/{address}/questions", command="asks --of", changes=False, errors=("agent.unknown",))
     async def asks_of(self, address: str) -> list[Question]:
         """List the questions of one agent that wait for a person."""
         row = await self.store.agent(self.principal.place(address))
@@ -148,6 +148,7 @@ class CommandCenterOperations:
             raise reading.unknown(address)
         return [reading.question(w, self.worker) for w in row.waits if w.verb == "ask"]
 
+    @operation(path="POST /seen", command="fleet seen")
     async def saw(self, address: str = "", until: int = 0) -> Done:
         """Mark what an agent (all of them, if none is named) finished as seen, up to a time in milliseconds or now."""
         until = until or self.worker.clock.now_ms()
@@ -159,7 +160,7 @@ class CommandCenterOperations:
 
     # -- what supervisors keep ----------------------------------------------------------------------------------
 
-    @operation(changes=False)
+    @operation(path="GET /views", command="view list", changes=False)
     async def views(self) -> list[SavedViewView]:
         """List the saved views of the fleet and of searches."""
         kept = (await self.store.state(self._desk)).get("views")
@@ -167,6 +168,7 @@ class CommandCenterOperations:
         saved: list[desk.SavedView] = msgspec.convert(found or [], list[desk.SavedView])
         return [SavedViewView(name=v.name, page=v.page, query=v.query, by=v.by, at=v.at) for v in saved]
 
+    @operation(path="PUT /views/{name}", command="view save", errors=("view.malformed",))
     async def save_view(self, name: str, page: str, query: str, by: str = "person", key: str = "") -> SavedViewView:
         """Give a way to look a name. The same name on the same page again replaces it."""
         if not name.strip() or len(name) > 80 or page not in ("fleet", "search") or len(query) > 2_000:
@@ -175,6 +177,7 @@ class CommandCenterOperations:
         await self._ask(self._desk, "keep", [view], key)
         return SavedViewView(name=view.name, page=page, query=query, by=by, at=view.at)
 
+    @operation(path="DELETE /views/{name}", command="view remove", destroys=True, errors=("view.unknown",))
     async def drop_view(self, name: str, page: str = "fleet") -> Done:
         """Forget a saved view."""
         if not msgspec.msgpack.decode(await self._ask(self._desk, "drop", [page, name], "")):
