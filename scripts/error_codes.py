@@ -1,7 +1,7 @@
 """Which error codes the source can raise, and which of them have no page: ``python scripts/error_codes.py``.
 
 A code is found where it is written as a literal: the first argument of an error class, the second of ``Failure``, an
-argument or a default called ``code``. Codes are written as literals for
+argument, a field or a default called ``code``. Codes are written as literals for
 this reason, too: whoever meets ``store.in_use`` in a log finds the line and the page by searching for it.
 """
 
@@ -80,6 +80,8 @@ def _codes_at(node: ast.AST, classes: set[str]) -> Iterator[ast.Constant]:
         for argument, default in zip(arguments[len(arguments) - len(defaults) :], defaults, strict=True):
             if argument.arg == "code":
                 yield from _literals(default)
+    elif isinstance(node, ast.AnnAssign) and _last_name(node.target) == "code" and node.value is not None:
+        yield from _literals(node.value)
 
 
 def _literals(node: ast.expr) -> Iterator[ast.Constant]:
