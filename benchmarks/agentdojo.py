@@ -39,9 +39,8 @@ def decide(ctx: Any, call: Any) -> str:
     for step in ctx.history[heard:]:
         if step.executed:
             labels = frozenset((f"tool:{step.tool}", UNTRUSTED) if step.untrusted else (f"tool:{step.tool}",))
-            given = [v for v in step.args.values() if v not in (None, "", [], {})]
-            wanted = bool(given) and all(sources.endorsed(v) for v in given)
-            sources.add(_value(step.output), labels, wanted=wanted)
+            wanted = sources.found_by(step.args.values())
+            sources.add(_value(step.output), labels, wanted=wanted, name=step.tool)
             ctx.state["labels"] |= labels
     ctx.state["heard"] = len(ctx.history)
     intent = Intent(

@@ -59,8 +59,9 @@ class Sources(Protocol):
         """By what a value is vouched for as a whole (``user``, a trusted tool's label, ...); ``""`` if by nothing."""
         ...
 
-    def referred(self, value: Any) -> bool:
-        """Whether it is a field of a record that the principal has named, without having said the field's value."""
+    def referred(self, value: Any) -> str:
+        """Whether it is a field of a record that the principal meant, without having said the field's value: ``named`` if no
+        other can be meant, ``narrowed`` if it is one of several that their words found, ``""`` if neither."""
         ...
 
     def copied(self, value: Any) -> bool:

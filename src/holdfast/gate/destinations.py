@@ -15,10 +15,10 @@ from typing import Any
 
 from ..domain.intent import Approval, Decision, Intent, Sources, Verdict
 from ..domain.labels import PERSON, UNTRUSTED, USER
+from .provenance import NAMED
 from .purpose import reads
 
 RULE = "destinations"
-_PRINCIPALS = (USER,)
 _SHORTEST = 3
 
 
@@ -34,12 +34,12 @@ def judge(intent: Intent) -> Decision | None:
             continue
         value = given[name]
         by = sources.endorsed(value)
-        if by in _PRINCIPALS or by.startswith(PERSON) or sources.referred(value):
+        meant = NAMED if by.partition(":")[0] in (USER, PERSON) else sources.referred(value)
+        if meant == NAMED:
             tied = True
-        elif not by and not (looks and sources.copied(value)):
-            return _ask(
-                f"nobody vouches for {name} = {value!r}: it is not in the words of who asked, nor in trusted data", intent
-            )
+        elif not by and not meant and not (looks and sources.copied(value)):
+            where = "it is neither in the words of who asked nor in trusted data"
+            return _ask(f"nobody vouches for {name} = {value!r}: {where}", intent)
     if tied or looks or any(_said(value, sources) for value in given.values()):
         return None
     return _ask("nothing in it is in the words of who asked", intent)
@@ -47,7 +47,7 @@ def judge(intent: Intent) -> Decision | None:
 
 def _said(value: Any, sources: Sources) -> bool:
     """Whether the principal said this, and not by chance."""
-    return len(str(value)) >= _SHORTEST and sources.endorsed(value) in _PRINCIPALS
+    return len(str(value)) >= _SHORTEST and sources.endorsed(value) == USER
 
 
 def _ask(what: str, intent: Intent) -> Decision:

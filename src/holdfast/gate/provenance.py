@@ -16,6 +16,8 @@ from typing import Any
 
 from ..domain.labels import MODEL, NONE, PERSON, UNTRUSTED, USER
 from ..journal.codec import Raw, decode_any
+from .dates import forms_of
+from .words import all_of_them, name_stems
 
 _WORD = re.compile(r"\w", re.UNICODE)
 _SPACES = re.compile(r"\s+")
@@ -23,6 +25,11 @@ _MOST_LEAVES = 200_000
 _SHORTEST_NAME = 3
 _LONGEST_FIELD = 200
 """Longer leaves are somebody's prose, not a field that names something."""
+
+
+NAMED, NARROWED = "named", "narrowed"
+_STRENGTH = ("", NARROWED, NAMED)
+_WILL = (USER, PERSON)
 
 
 def trusted(labels: frozenset[str]) -> bool:
@@ -42,19 +49,26 @@ class Heard:
     __slots__ = ("_all", "_leaves", "_new", "_records", "_said", "_texts", "_untrusted", "_vouched")
 
     def __init__(self) -> None:
-        self._new: list[tuple[Any, frozenset[str], bool]] = []
+        self._new: list[tuple[Any, frozenset[str], str, str]] = []
         self._all: frozenset[str] = NONE
         self._leaves: dict[Any, frozenset[str]] = {}
         self._vouched: dict[Any, str] = {}
         self._texts: list[tuple[str, str]] = []
         self._untrusted: list[str] = []
         self._said: list[str] = []
-        self._records: dict[Any, list[tuple[frozenset[Any], bool]]] = {}
+        self._records: dict[Any, list[tuple[frozenset[Any], str]]] = {}
 
-    def add(self, value: Any, labels: Iterable[str], *, wanted: bool = False) -> None:
-        """The turn has read this value (plain, or still encoded). ``wanted`` says that it was found with the principal's own
-        words, so that its records are what they meant."""
-        self._new.append((value, labels if isinstance(labels, frozenset) else frozenset(labels), wanted))
+    def add(self, value: Any, labels: Iterable[str], *, wanted: str = "", name: str = "") -> None:
+        """The turn has read this value (plain, or still encoded), under this name. ``wanted`` says how much the
+        principal meant what was looked up (``found_by``)."""
+        self._new.append((value, labels if isinstance(labels, frozenset) else frozenset(labels), wanted, name))
+
+    def found_by(self, arguments: Iterable[Any]) -> str:
+        """How much the principal meant what a lookup with these arguments finds: their own words name it, if it finds one
+        thing; a listing of everything, or words found on the way, only narrow it down; a stranger's words do not."""
+        given = [value for value in arguments if value not in (None, "", [], {})]
+        best = [NAMED if self.endorsed(value) else self.referred(value) for value in given]
+        return min(best, key=_STRENGTH.index, default=NARROWED)
 
     # -- what rules ask -----------------------------------------------------------------------------------------
 
@@ -82,13 +96,13 @@ class Heard:
                 return ""
         return by
 
-    def referred(self, value: Any) -> bool:
+    def referred(self, value: Any) -> str:
         """See ``Sources``. The principal named the record: by one of its other fields, or by what it was looked up with. A
         stranger can write prose into a record, but the prose is one field and does not become another."""
-        self._take_in()
-        found = [leaf for leaf in leaves(value) if leaf is not None and not isinstance(leaf, bool) and leaf != ""]
         words = self.words()
-        return bool(found) and all(self.endorsed(leaf) or self._in_named_record(leaf, words) for leaf in found)
+        found = [leaf for leaf in leaves(value) if leaf is not None and not isinstance(leaf, bool) and leaf != ""]
+        best = [NAMED if self.endorsed(leaf).partition(":")[0] in _WILL else self._in_record(leaf, words) for leaf in found]
+        return min(best, key=_STRENGTH.index, default="")
 
     def copied(self, value: Any) -> bool:
         """See ``Sources``."""
@@ -97,13 +111,19 @@ class Heard:
 
     def words(self) -> str:
         """See ``Sources``."""
-        self._take_in()
+        if self._new:
+            self._take_in()
         return "\n".join(self._said)
 
     # -- taking in ----------------------------------------------------------------------------------------------
 
-    def _in_named_record(self, leaf: Any, words: str) -> bool:
-        return any(wanted or _named(others, words) for others, wanted in self._records.get(key_of(leaf), ()))
+    def _in_record(self, leaf: Any, words: str) -> str:
+        best = ""
+        for others, wanted in self._records.get(key_of(leaf), ()):
+            if wanted == NAMED or _named(others, words):
+                return NAMED
+            best = best or wanted
+        return best
 
     def _was_read(self, leaf: Any) -> bool:
         wanted = flat(str(leaf))
@@ -114,17 +134,21 @@ class Heard:
         wanted = flat(str(leaf))
         if not wanted or not _WORD.search(wanted):
             return ""
-        return next((by for text, by in self._texts if has(text, wanted)), "")
+        forms = forms_of(wanted) or (wanted,)
+        return next((by for text, by in self._texts if any(has(text, form) for form in forms)), "")
 
     def _take_in(self) -> None:
         new, self._new = self._new, []
-        for given, labels, wanted in new:
+        for given, labels, wanted, name in new:
             value = decode_any(given) if isinstance(given, (Raw, bytes)) else given
             self._all = self._all | labels
             vouched = by_whom(labels) if vouches(labels) else ""
             for leaf in leaves(value):
                 self._take_leaf(leaf, labels, vouched)
-            self._take_records(value, wanted)
+            if all_of_them(self.words(), name):
+                self._take_records(value, NAMED)
+            else:
+                self._take_records(value, wanted if wanted != NAMED or _alone(value) else NARROWED)
 
     def _take_leaf(self, leaf: Any, labels: frozenset[str], vouched: str) -> None:
         key = key_of(leaf)
@@ -136,16 +160,26 @@ class Heard:
             self._vouched.setdefault(key, vouched)
             if is_text:
                 self._texts.append((flat(leaf), vouched))
-            if isinstance(leaf, str) and vouched.partition(":")[0] in (USER, PERSON):
+            if isinstance(leaf, str) and vouched.partition(":")[0] in _WILL:
                 self._said.append(flat(leaf))
         elif is_text:
             self._untrusted.append(flat(leaf))
 
-    def _take_records(self, value: Any, wanted: bool) -> None:
+    def _take_records(self, value: Any, wanted: str) -> None:
+        if isinstance(value, list) and value and not any(isinstance(v, (Mapping, list)) for v in value):  # pyright: ignore[reportUnknownVariableType]
+            for leaf in value:  # pyright: ignore[reportUnknownVariableType]
+                self._records.setdefault(key_of(leaf), []).append((frozenset(), wanted))
         for record in records(value):
-            fields = frozenset(key_of(leaf) for leaf in leaves(record) if len(str(leaf)) <= _LONGEST_FIELD)
+            fields = frozenset(key_of(leaf) for leaf in record if len(str(leaf)) <= _LONGEST_FIELD)
             for field in fields:
                 self._records.setdefault(field, []).append((fields - {field}, wanted))
+
+
+def _alone(value: Any) -> bool:
+    """Whether a lookup found one thing, and not several to choose from."""
+    if isinstance(value, list):
+        return len(value) == 1  # pyright: ignore[reportUnknownArgumentType]
+    return not isinstance(value, Mapping) or len([r for r in records(value) if r]) == 1
 
 
 def by_whom(labels: frozenset[str]) -> str:
@@ -153,16 +187,16 @@ def by_whom(labels: frozenset[str]) -> str:
     return USER if USER in labels else min(labels)
 
 
-def records(value: Any) -> Iterator[Mapping[str, Any]]:
-    """The records in a value: mappings that hold no other mapping."""
+def records(value: Any) -> Iterator[list[Any]]:
+    """The records in a value: of every mapping, the plain values of its fields."""
     if isinstance(value, Mapping):
-        parts: list[Any] = list(value.values())  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
-        inner = [part for part in parts if any(True for _ in records(part))]
-        if inner:
-            for part in inner:
-                yield from records(part)
-        else:
-            yield value  # pyright: ignore[reportUnknownVariableType]
+        fields: list[Any] = []
+        for part in value.values():  # pyright: ignore[reportUnknownVariableType]
+            inner = list(records(part))
+            yield from inner
+            if not inner:
+                fields.extend(leaves(part))
+        yield fields
     elif isinstance(value, (list, tuple)):
         for part in value:  # pyright: ignore[reportUnknownVariableType]
             yield from records(part)
@@ -213,7 +247,17 @@ def has(text: str, wanted: str) -> bool:
 
 
 def _named(fields: frozenset[Any], words: str) -> bool:
-    return any(isinstance(f, str) and len(f) >= _SHORTEST_NAME and has(words, f) for f in fields)
+    """Whether the principal named a record by one of its fields: in the very words, or in all words that make it up."""
+    said = name_stems(words)
+    for field in fields:
+        if not isinstance(field, str) or len(field) < _SHORTEST_NAME:
+            continue
+        name = name_stems(field)
+        if (name and name <= said and sum(map(len, name)) > _SHORTEST_NAME) or any(has(words, f) for f in forms_of(field)):
+            return True
+        if has(words, field):
+            return True
+    return False
 
 
 def _inside(left: str, right: str) -> bool:

@@ -10,8 +10,9 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from ..domain.intent import Approval, Decision, Intent, Verdict
-from ..domain.labels import UNTRUSTED
+from ..domain.intent import Approval, Decision, Intent, Sources, Verdict
+from ..domain.labels import UNTRUSTED, USER
+from .words import stem, stems
 
 RULE = "purpose"
 _WORDS = re.compile(r"[a-z]+")
@@ -19,19 +20,19 @@ _WORDS = re.compile(r"[a-z]+")
 _ACTS: tuple[frozenset[str], ...] = tuple(
     frozenset(line.split())
     for line in (
-        "send mail email write message forward reply respond answer tell notify inform contact remind let say greet",
-        "pay send transfer refund return settle reimburse owe bill rent charge deposit money",
-        "create make schedule plan set book organize organise new add put save generate arrange write",
+        "send mail email write message forward reply respond answer tell notify inform contact remind let say greet text ping reach thank congratulate apologize report pass deliver",
+        "pay send transfer refund return settle reimburse owe bill rent charge deposit money split buy purchase donate tip wire compensate",
+        "create make schedule plan set book organize organise new add put save generate arrange write draft compose prepare start build log record note block",
         "reserve book reservation order rent",
-        "schedule plan recurring monthly weekly regularly every automate pay",
+        "schedule plan recurring monthly weekly yearly regularly every automate pay book appoint arrange",
         "delete remove erase clear trash drop discard clean",
         "cancel call delete remove drop",
-        "update change modify set edit adjust replace correct fix refresh increase decrease raise lower",
+        "update change modify set edit adjust replace correct fix refresh increase decrease raise lower adapt align reflect switch renew new amend revise bump",
         "reschedule move postpone shift push delay change",
-        "append add put insert include write attach extend note",
+        "append add put insert include write attach extend note log record save",
         "add invite include put insert join bring",
-        "invite add bring ask",
-        "share give send grant access show",
+        "invite add bring ask include let onboard",
+        "share give send grant access show collaborate let",
         "post publish share upload put write send",
         "remove delete kick exclude drop take ban",
         "run execute start launch call",
@@ -53,22 +54,36 @@ _ACTS: tuple[frozenset[str], ...] = tuple(
         "download get fetch save",
     )
 )
+_VISITS = frozenset(
+    stem(word)
+    for word in "read visit open browse look check see article link website webpage web page url blog site online summarize".split()  # noqa: SIM905
+)
 _READS = frozenset(
     "get read search list find fetch look show view check query count describe retrieve lookup".split()  # noqa: SIM905
 )
-_SUFFIXES = ("ations", "ation", "ings", "ing", "ments", "ment", "ied", "ies", "ed", "es", "s", "e")
 
 
 def judge(intent: Intent) -> Decision | None:
     """ASK for an action with effects that nobody asked for; None where there is nothing to say."""
     sources = intent.sources
-    if sources is None or not intent.declared.effects or UNTRUSTED not in intent.labels or reads(intent.name):
+    if sources is None or not intent.declared.effects or UNTRUSTED not in intent.labels:
         return None
     words = sources.words()
-    if not words or asked_for(intent.name, intent.declared.about, words):
+    if reads(intent.name):
+        fits = not _VISITS.isdisjoint(stems(words)) or _said(intent, sources)
+    else:
+        fits = asked_for(intent.name, intent.declared.about, words)
+    if fits or not words:
         return None
     reason = f"nobody asked for {intent.name!r} or anything like it, and untrusted data was read before"
     return Decision(Verdict.ASK, (reason,), (RULE,), approval=Approval())
+
+
+def _said(intent: Intent, sources: Sources) -> bool:
+    """Whether the principal said where it goes."""
+    given = intent.arguments
+    places = [given[name] for name in intent.declared.named("destination") if given.get(name)]
+    return bool(places) and all(sources.endorsed(value) == USER for value in places)
 
 
 def reads(name: str) -> bool:
@@ -79,7 +94,7 @@ def reads(name: str) -> bool:
 
 def asked_for(name: str, about: str, words: str) -> bool:
     """Whether these words ask for an action of this name and description."""
-    said = _stems(words)
+    said = stems(words)
     verbs = _verbs(name, about)
     return bool(verbs & said) if verbs else True
 
@@ -90,11 +105,11 @@ def _verbs(name: str, about: str) -> frozenset[str]:
     parts = _WORDS.findall(name.lower().replace("_", " "))
     told = _WORDS.findall(about.lower().partition(".")[0])
     verb = parts[0] if parts else ""
-    things = {_stem(word) for word in (*parts[1:], *told[1:8])}
-    found = {_stem(verb)} if verb else set[str]()
+    things = {stem(word) for word in (*parts[1:], *told[1:8])}
+    found = {stem(verb)} if verb else set[str]()
     for act in _ACTS:
-        stems = {_stem(word) for word in act}
-        if _stem(verb) in stems and (len(act) < 2 or _fits(act, things, _stem(verb))):
+        stems = {stem(word) for word in act}
+        if stem(verb) in stems and (len(act) < 2 or _fits(act, things, stem(verb))):
             found |= stems
     return frozenset(found)
 
@@ -102,18 +117,4 @@ def _verbs(name: str, about: str) -> frozenset[str]:
 def _fits(act: frozenset[str], things: set[str], verb: str) -> bool:
     """Of several acts that a verb stands for, the one about these things: what is paid is money, what is mailed is mail."""
     money = {"money", "transact", "payment", "fund", "transfer", "invoice"}
-    return not ("money" in act and verb == "send") or bool(things & {_stem(m) for m in money} | things & money)
-
-
-@lru_cache(4096)
-def _stems(text: str) -> frozenset[str]:
-    return frozenset(_stem(word) for word in _WORDS.findall(text))
-
-
-@lru_cache(65536)
-def _stem(word: str) -> str:
-    for suffix in _SUFFIXES:
-        if word.endswith(suffix) and len(word) - len(suffix) >= 3:
-            cut = word[: -len(suffix)]
-            return cut[:-1] if len(cut) > 3 and cut[-1] == cut[-2] and suffix in ("ing", "ings", "ed") else cut
-    return word
+    return not ("money" in act and verb == "send") or bool(things & {stem(m) for m in money} | things & money)

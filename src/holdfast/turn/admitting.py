@@ -108,6 +108,8 @@ class Admitting(Waiting):
         decision = gate.review(intent)
         if decision is not ALLOW:
             args = await self._obey(intent, decision, name if recorded_as is None else recorded_as)
+        if self.sources is not None and verb == "tool":
+            self.found_by[path] = self.sources.found_by(intent.arguments.values())
         if past is not None:
             effects = declared.effects
             done = Done(

@@ -6,7 +6,9 @@ import asyncio
 from functools import partial
 
 from ..domain import labels as provenance
+from ..domain.entry import StoredEntry
 from ..domain.errors import LimitExceeded, Rejected
+from ..gate.past import by_name
 from ..journal.codec import decode_any, error_of
 from ..journal.replay import Recorded
 from .branches import BRANCHES
@@ -100,12 +102,21 @@ class Stepping(Writing):
         self._moves += 1
         self.labels = provenance.join(self.labels, recorded.result.labels)
         if self.sources is not None:
-            self.sources.add(recorded.result.value, recorded.result.labels)
+            self._heard_again(recorded.result)
         if recorded.path in self._cancelled_here():
             await self.worker.new_future()  # the first run was cancelled before this result reached the handler
         if replay.parked:
             self._release(replay.deliverable())
         self._settle()
+
+    def _heard_again(self, entry: StoredEntry) -> None:
+        assert self.sources is not None
+        wanted = ""
+        if entry.verb == "tool":
+            detail = decode_any(entry.detail)
+            given: Any = detail.get("args", detail) if isinstance(detail, dict) else detail  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+            wanted = self.sources.found_by(by_name("tool", given).values())
+        self.sources.add(entry.value, entry.labels, wanted=wanted, name=entry.name)
 
     def _cancelled_here(self) -> tuple[str, ...]:
         """If the journal has a cancellation at this place, let it happen; the steps that were open then."""

@@ -89,6 +89,7 @@ class Writing:
         "definition",
         "effects",
         "entered",
+        "found_by",
         "gate",
         "halting",
         "held",
@@ -174,6 +175,8 @@ class Writing:
         self.builtin = is_builtin(active.address)
         self.decided: dict[str, Any] = {}
         """The gate's answers that are more than a plain yes, until the entries of their steps."""
+        self.found_by: dict[str, str] = {}
+        """How much the principal meant what a lookup under way is to find, by path."""
         self.asked: dict[str, Any] = {}
         """What people are asked to approve, by path."""
         self.sources = Heard() if gate.tracks and not self.builtin else None
@@ -233,7 +236,7 @@ class Writing:
     def _heard(self, entry: Entry) -> None:
         """A result is there: it is a source of what comes after it, and part of the agent's past."""
         if self.sources is not None and entry.value is not None and entry.labels:
-            self.sources.add(entry.value, entry.labels)
+            self.sources.add(entry.value, entry.labels, wanted=self.found_by.pop(entry.path, ""), name=entry.name)
         past = self.active.past
         if past is not None and entry.verb in VERBS:
             done = past.finish(self.in_past, entry.path, entry.labels, entry.failure is not None)
