@@ -28,6 +28,7 @@ from ..secrets import Secrets
 from ..tools.host import ToolHost
 from ..turn import branches
 from ..turn.definition import Registry
+from .grants import follow_grants
 from .policies import Policies
 from .secrets import secrets_of_environment
 
@@ -72,6 +73,7 @@ class Engine:
         if isinstance(self.gate, Gatekeeper) and self.gate.rules is None:
             self.policies = Policies(self.gate, policies, plugins, lookups)
             self.policies.follow(self.worker.resources)
+            follow_grants(self.gate, self.worker.resources)
         self.flow = Flow(self.worker, registry, Tenants(self.gate))
         self.worker.on_lost_session = self._lost
         if models is not None:

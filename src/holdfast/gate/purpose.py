@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from pathlib import Path
 
 from ..domain.intent import Approval, Decision, Intent, Sources, Verdict
 from ..domain.labels import UNTRUSTED, USER
@@ -17,47 +18,12 @@ from .words import stem, stems
 RULE = "purpose"
 _WORDS = re.compile(r"[a-z]+")
 
-_ACTS: tuple[frozenset[str], ...] = tuple(
+_ACTS = tuple(
     frozenset(line.split())
-    for line in (
-        "send mail email write message forward reply respond answer tell notify inform contact remind let say greet text ping reach thank congratulate apologize report pass deliver",
-        "pay send transfer refund return settle reimburse owe bill rent charge deposit money split buy purchase donate tip wire compensate",
-        "create make schedule plan set book organize organise new add put save generate arrange write draft compose prepare start build log record note block",
-        "reserve book reservation order rent",
-        "schedule plan recurring monthly weekly yearly regularly every automate pay book appoint arrange",
-        "delete remove erase clear trash drop discard clean",
-        "cancel call delete remove drop",
-        "update change modify set edit adjust replace correct fix refresh increase decrease raise lower adapt align reflect switch renew new amend revise bump",
-        "reschedule move postpone shift push delay change",
-        "append add put insert include write attach extend note log record save",
-        "add invite include put insert join bring",
-        "invite add bring ask include let onboard",
-        "share give send grant access show collaborate let",
-        "post publish share upload put write send",
-        "remove delete kick exclude drop take ban",
-        "run execute start launch call",
-        "upload send attach put",
-        "approve accept confirm allow",
-        "close end finish resolve shut",
-        "open start create reopen",
-        "assign give delegate hand",
-        "rename change call",
-        "subscribe join follow sign",
-        "unsubscribe leave unfollow",
-        "buy purchase order get",
-        "sell",
-        "sign register enroll",
-        "block ban stop",
-        "merge combine join",
-        "move transfer put",
-        "copy duplicate clone",
-        "download get fetch save",
-    )
+    for line in (Path(__file__).parent / "acts.txt").read_text().splitlines()
+    if line and not line.startswith("#")
 )
-_VISITS = frozenset(
-    stem(word)
-    for word in "read visit open browse look check see article link website webpage web page url blog site online summarize".split()  # noqa: SIM905
-)
+_VISITS = frozenset(map(stem, _ACTS[0]))
 _READS = frozenset(
     "get read search list find fetch look show view check query count describe retrieve lookup".split()  # noqa: SIM905
 )
@@ -107,7 +73,7 @@ def _verbs(name: str, about: str) -> frozenset[str]:
     verb = parts[0] if parts else ""
     things = {stem(word) for word in (*parts[1:], *told[1:8])}
     found = {stem(verb)} if verb else set[str]()
-    for act in _ACTS:
+    for act in _ACTS[1:]:
         stems = {stem(word) for word in act}
         if stem(verb) in stems and (len(act) < 2 or _fits(act, things, stem(verb))):
             found |= stems

@@ -136,6 +136,7 @@ class Agent:
                 memory_tokens=memory_tokens,
                 remember=remember,
             )
+            self.definition.thinks = True
             for spec in handlers_of(self.mind, ms_of(timeout) / 1000):
                 self.definition.handlers[spec.name] = spec
         elif instructions or tools or mcp or handoffs or output is not None:

@@ -116,7 +116,7 @@ class HandlerSpec:
 class Definition:
     """A kind of agent: a name, a version (the content hash of its code) and handlers."""
 
-    __slots__ = ("doc", "fingerprint", "handlers", "labels", "name", "source", "version")
+    __slots__ = ("doc", "fingerprint", "handlers", "labels", "name", "source", "thinks", "version")
 
     def __init__(self, name: str, version: str = "", doc: str = "") -> None:
         self.name = name
@@ -126,6 +126,8 @@ class Definition:
         self.source = ""
         self.labels: dict[str, str] = {}
         """What the costs of its instances are told apart by, unless a message says otherwise."""
+        self.thinks = False
+        """Whether a model decides what it does, so that the gate asks where each value came from."""
         self.fingerprint = ""
         """What besides the handlers' code makes a definition what it is: instructions, tools, model."""
 

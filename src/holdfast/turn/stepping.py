@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
+from typing import Any
 
 from ..domain import labels as provenance
 from ..domain.entry import StoredEntry

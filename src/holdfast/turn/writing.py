@@ -179,7 +179,7 @@ class Writing:
         """How much the principal meant what a lookup under way is to find, by path."""
         self.asked: dict[str, Any] = {}
         """What people are asked to approve, by path."""
-        self.sources = Heard() if gate.tracks and not self.builtin else None
+        self.sources = Heard() if (gate.tracks or definition.thinks) and not self.builtin else None
         if self.sources is not None:
             self.sources.add(item.message.payload, item.message.labels)
 
