@@ -54,9 +54,9 @@ class Said:
         """See ``Sources``."""
         return "user" if str(value).lower() in self._words else ""
 
-    def referred(self, value: Any) -> bool:
+    def referred(self, value: Any) -> str:
         """See ``Sources``."""
-        return bool(self.endorsed(value))
+        return "named" if self.endorsed(value) else ""
 
     def copied(self, value: Any) -> bool:
         """See ``Sources``."""

@@ -25,11 +25,14 @@ _SHORTEST = 3
 def judge(intent: Intent) -> Decision | None:
     """ASK for an action with effects whose destination nobody vouches for; None where there is nothing to say."""
     declared, sources = intent.declared, intent.sources
-    if sources is None or not declared.roles or not declared.effects or UNTRUSTED not in intent.labels:
+    if sources is None or not declared.effects or UNTRUSTED not in intent.labels:
+        return None
+    places = declared.named("destination")
+    if not places:
         return None
     given = {name: value for name, value in intent.arguments.items() if value not in (None, "", [], {})}
     looks, tied = reads(intent.name), False
-    for name in declared.named("destination"):
+    for name in places:
         if name not in given:
             continue
         value = given[name]

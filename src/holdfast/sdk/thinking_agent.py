@@ -60,6 +60,7 @@ def agent_as_tool(agent_name: str, doc: str, *, name: str = "", description: str
         description=description or doc or f"Ask the agent {agent_name}.",
         schema=_CONTENT,
         takes_context=True,
+        trusted=True,  # its answer comes with its own labels
         roles={"content": "content"},
     )
 
@@ -79,6 +80,7 @@ def handoff_to(agent_name: str, doc: str, *, key: str = "") -> Tool:
         schema=_CONTENT,
         takes_context=True,
         alone=True,
+        trusted=True,
         roles={"content": "content"},
     )
 

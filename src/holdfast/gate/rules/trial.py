@@ -59,9 +59,9 @@ class Vouched:
         """See ``Sources``."""
         return "user" if value in self._endorsed else ""
 
-    def referred(self, value: Any) -> bool:
+    def referred(self, value: Any) -> str:
         """See ``Sources``."""
-        return bool(self.endorsed(value))
+        return "named" if self.endorsed(value) else ""
 
     def copied(self, value: Any) -> bool:
         """See ``Sources``."""
