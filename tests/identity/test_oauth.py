@@ -85,8 +85,8 @@ async def test_what_a_delegation_may_not(tmp_path: Path) -> None:
         assert steer.json()["code"] == "auth.scope", "the person may, the agent may not, so together they may not"
 
 
-async def test_a_token_for_one_use_is_good_for_one_use(tmp_path: Path) -> None:
-    async with site(tmp_path) as s:
+async def test_a_token_for_one_use_is_good_for_one_use(tmp_path: Path, store_url: str) -> None:
+    async with site(tmp_path, store=store_url) as s:
         ada = await s.token("person:ada", scopes=["operator"])
         once = (await s.ask("issue_token", ada, once=True)).json()["token"]
         assert (await s.ask("whoami", once)).json()["id"] == "ada"

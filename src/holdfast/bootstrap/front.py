@@ -29,6 +29,7 @@ def make_http(server: Server, host: str, port: int, tls: ssl.SSLContext | None) 
     in_name_of = acting(identity, operations)
     made = HttpServer(ModelEndpoints(server.engine.flow, identity), Api(operations, in_name_of), host, port, tls)
 
+    made.behind_proxy = server.settings.behind_proxy
     made.signing_in = make_endpoints(server.settings, identity, operations)
 
     def mcp_server() -> object:

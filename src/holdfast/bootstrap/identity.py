@@ -88,7 +88,7 @@ def make_identity(settings: Settings, store: Store, engine: Engine) -> Identity:
         worker,
         ring_of(store.url, worker.clock),
         rules,
-        required=beyond or settings.auth or file.required,
+        required=beyond or settings.auth or settings.behind_proxy or file.required,
         admin=os.environ.get("HOLDFAST_ADMIN_TOKEN", ""),
         providers=tuple(_provider(one, engine, file) for one in file.oidc),
     )

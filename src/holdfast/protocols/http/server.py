@@ -35,6 +35,7 @@ class HttpServer:
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self.signing_in: IdentityEndpoints | None = None
+        self.behind_proxy = False
         self._models = models
         self._api = operations
         self._host = host
@@ -110,6 +111,7 @@ class HttpServer:
     async def _app(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
+        scope["holdfast.behind_proxy"] = self.behind_proxy
         request = Request(scope, receive, send)
         if request.path in DIALECT_OF and request.method == "POST":
             await self._models.answer(request)
