@@ -197,7 +197,7 @@ async def test_an_image_is_not_counted_by_its_bytes() -> None:
     seer = Agent("seer", model="m")
     async with Vendor(bad.always(Reply("a cat"))) as vendor:
         target = Target(name="m", vendor="v", url=vendor.url, model="m1", vision=True, context=8_000)
-        async with Runtime([seer], models=Models(targets=[target])) as runtime:
+        async with Runtime([seer], "memory://", models=Models(targets=[target])) as runtime:
             assert await runtime.call(seer["1"].chat, [Media("image/png", data=PNG)]) == "a cat"
             with pytest.raises(HoldfastError) as caught:
                 await runtime.call(seer["1"].chat, [Media("application/pdf", data=PDF)])

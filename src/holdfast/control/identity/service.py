@@ -20,6 +20,8 @@ from .scopes import TOKENS
 from .tokens import Authority, Claims, TokenRules
 
 _LOOKED_AT = 10_000
+_MOST = 10_000
+_SECONDS = 5.0
 ADMIN = Principal("service", "admin-token", EVERY_TENANT, frozenset({EVERY_SCOPE}))
 """Whoever has the secret that the server was started with."""
 
@@ -63,6 +65,8 @@ class Identity:
         self._store = store
         self._worker = worker
         self._admin = sha256(admin.encode()).digest() if admin else b""
+        self._believed: dict[tuple[str, str], tuple[float, Principal]] = {}
+        """What was verified a moment ago: a signature costs more than the rest of a request."""
         self.held = HeldTokens(store, worker.clock, worker.seal)
         self.authority = Authority(ring, rules or TokenRules(), worker.clock.now_ms, worker.random.token)
 
@@ -85,10 +89,23 @@ class Identity:
             for provider in self.providers:
                 if provider.says(secret):
                     return await provider.principal(secret)
-            claims = self.authority.read(secret, audience=audience)
-            await self.check_use(claims, secret, shown)
-            return self.authority.principal(claims)
+            return await self._signed_by_us(secret, shown, audience)
         raise unknown()
+
+    async def _signed_by_us(self, token: str, shown: Shown | None, audience: str) -> Principal:
+        now = self._worker.clock.monotonic()
+        until, found = self._believed.get((token, audience), (0.0, None))
+        if found is not None and now < until:
+            return found
+        claims = self.authority.read(token, audience=audience)
+        await self.check_use(claims, token, shown)
+        found = self.authority.principal(claims)
+        if claims.cnf is None and not claims.once:  # those are asked for their key, or for their first use, each time
+            left = claims.exp + self.authority.rules.skew_seconds - self._worker.clock.now_ms() / 1000
+            if len(self._believed) >= _MOST:
+                self._believed.clear()
+            self._believed[token, audience] = now + min(left, _SECONDS), found
+        return found
 
     async def check_use(self, claims: Claims, token: str, shown: Shown | None) -> None:
         """That a token's bearer may use it here and now: it has the key, and uses it for the first time if that is all that
