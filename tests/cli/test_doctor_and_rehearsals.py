@@ -92,3 +92,18 @@ async def test_a_dry_run_tells_and_touches_nothing(tmp_path: Path) -> None:
         code, wrong = await _holdfast(tmp_path, "--dry-run", "send", "desk/1", "nothing")
         assert code == 1 and "handler.unknown" in wrong
         assert (await server.operations.stats(), await server.operations.describe("desk/1")) == before
+
+
+async def test_any_operation_is_called_by_its_name(tmp_path: Path) -> None:
+    async with _server(tmp_path) as server:
+        await server.operations.invoke("call", {"to": "desk/1", "handler": "fail", "payload": []})
+        code, found = await _holdfast(tmp_path, "do", "describe", '{"address": "desk/1"}')
+        assert (code, found["doing"]) == (0, "idle")
+        code, told = await _holdfast(tmp_path, "do", "pause", '{"address": "desk/1", "dry_run": true}')
+        assert code == 0 and told["on"] == ["desk/1"] and (await server.operations.describe("desk/1")).mode == "active"
+        code, failed = await _holdfast(tmp_path, "do", "call", '{"to": "desk/1", "handler": "fail", "payload": []}')
+        assert code == 0 and failed["failure"]["type"] == "ValueError"
+        code, wrong = await _holdfast(tmp_path, "do", "pause", "[]")
+        assert code == 1 and "operation.input" in wrong
+        code, text = await _holdfast(tmp_path, "do")
+        assert code == 0 and "retry_stuck" in text

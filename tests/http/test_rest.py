@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
 from pathlib import Path
@@ -133,3 +134,27 @@ async def test_the_document_is_valid_and_has_every_operation(tmp_path: Path) -> 
     validate(document)
     named = {p["post"]["x-holdfast"]["operation"] for path, p in document["paths"].items() if "/operations/" in path}
     assert named == set(registry_of(Operations))
+
+
+async def test_the_whole_store_is_followed_and_gone_on_with(tmp_path: Path) -> None:
+    async def read(last: str, until: str) -> tuple[list[str], str]:
+        seen: list[str] = []
+        headers = {"Last-Event-ID": last} if last else {}
+        async with asyncio.timeout(20), s.client.stream("GET", "/api/v1/events", headers=headers) as answer:
+            id = ""
+            async for line in answer.aiter_lines():
+                if line.startswith("id: "):
+                    id = line[4:]
+                elif line.startswith("data: "):
+                    seen += [event[1] for event in json.loads(line[6:])["events"]]
+                    if not until or any(address.endswith(until) for address in seen):
+                        return seen, id
+        return seen, ""
+
+    async with site(tmp_path) as s:
+        _, first = await read("", "")
+        await s.do("call", to="add/a", handler="plus", payload=[1])
+        seen, at = await read(first, "add/a")
+        await s.do("call", to="add/b", handler="plus", payload=[1])
+        later, _ = await read(at, "add/b")
+        assert seen and all(a.endswith("add/a") for a in seen) and all(a.endswith("add/b") for a in later)

@@ -19,6 +19,7 @@ OPERATIONS = dict(registry_of(Operations))
 ALONE = {
     "audit verify": "checks an export, without a server",
     "behaviour off": "is `behaviour set` in other words",
+    "do": "is any operation by its name",
     "demo": "starts servers of its own",
     "error": "reads the pages that are installed here",
     "login": "keeps a token on this machine",

@@ -13,6 +13,7 @@ from . import (
     approving,
     auditing,
     doctor,
+    doing,
     errors,
     fleet,
     guarding,
@@ -77,6 +78,7 @@ for room in (
     mcp,
     approving,
     doctor,
+    doing,
     fleet,
 ):
     room.register(app)
