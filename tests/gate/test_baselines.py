@@ -12,7 +12,7 @@ import pytest
 
 from holdfast.domain.intent import Declared, Done, Intent, Verdict
 from holdfast.gate.behaviour import Anomaly, Baselines, Behaviour
-from holdfast.gate.behaviour.learned import Kind
+from holdfast.gate.behaviour.learned import MOST_ACTIONS, Kind
 from honest_traffic import DAY_MS, DELETE, PAY, READ, START, Act, honest, live
 
 CLERK = "default/clerk/0"
@@ -208,6 +208,18 @@ def test_nothing_is_learned_from_who_is_switched_off() -> None:
     assert "default/clerk" not in baselines.fresh
     baselines.learn("default/clerk/1", act.done())
     assert baselines.kinds["default/clerk"].names.total == 1
+
+
+def test_names_made_up_for_every_case_fill_no_memory() -> None:
+    baselines = Baselines()
+    for n in range(3 * MOST_ACTIONS):
+        act = after(n * 1000, f"case {n}", {"id": n}, READ, turn=n)
+        baselines.judge(act.intent())
+        baselines.learn(CLERK, act.done())
+    kind = baselines.kinds["default/clerk"]
+    assert len(kind.actions) == len(kind.names.counts) == MOST_ACTIONS
+    assert kind.names.total == Kind.decode(kind.encode()).names.total == 3 * MOST_ACTIONS
+    assert len(baselines._agents[CLERK].doing) <= MOST_ACTIONS  # pyright: ignore[reportPrivateUsage]
 
 
 def test_tenants_learn_apart() -> None:

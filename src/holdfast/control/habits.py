@@ -15,7 +15,7 @@ import msgspec
 
 from ..domain.address import Address, make, name_of, tenant_of
 from ..domain.entry import EntryKind
-from ..domain.errors import HoldfastError
+from ..domain.errors import HoldfastError, LimitExceeded
 from ..domain.intent import Done as Act
 from ..domain.principal import Principal
 from ..gate.behaviour import Baselines, Behaviour
@@ -232,6 +232,8 @@ class Keeper:
         for key in list(taken):
             try:
                 await self._tell(key, "merge", taken[key])
+            except LimitExceeded as error:
+                log.warning("what was learned of %s is lost: %s", key, error)  # it would not fit the next time either
             except HoldfastError:
                 self.baselines.put_back(taken)
                 raise

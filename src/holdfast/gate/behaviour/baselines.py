@@ -193,6 +193,10 @@ class Baselines:
             return
         key, name = kind_of(agent), f"{done.verb} {done.name}"
         pair = self._pair(key)
+        if not pair[0].knows(name):
+            pair[0].names.add(name)
+            pair[1].names.add(name)
+            return
         own = self._learners(key, name)
         running = self._running(agent, None)
         running.enter(done.trace or done.turn)

@@ -12,9 +12,9 @@ import msgspec
 
 from .sketches import VolumeRecord, Volumes
 
-MOST_ACTIONS = 2_000
-MOST_DESTINATIONS = 5_000
-"""Beyond these, something new is nothing special any more: novelty is not judged."""
+MOST_ACTIONS = 500
+MOST_DESTINATIONS = 2_000
+"""Beyond these, something new is nothing special any more: it is neither judged nor learned one by one."""
 
 
 class Windows(msgspec.Struct, array_like=True):
@@ -61,6 +61,12 @@ class Names:
             return
         self.counts[name] = before + times
         self.once += (before + times == 1) - (before == 1)
+
+    def merge(self, other: Names) -> None:
+        """Take in what another one saw, also what it did not keep one by one."""
+        for name, times in other.counts.items():
+            self.add(name, times)
+        self.total += other.total - sum(other.counts.values())
 
     @property
     def full(self) -> bool:
@@ -122,9 +128,7 @@ class Action:
             self.window(name).merge(windows)
         for name, volumes in other.volumes.items():
             self.volume(name).merge(volumes)
-        for digest, times in other.destinations.counts.items():
-            self.destinations.add(digest, times)
-        self.destinations.total += other.destinations.total - sum(other.destinations.counts.values())
+        self.destinations.merge(other.destinations)
 
     def record(self) -> ActionRecord:
         """At rest."""
@@ -177,6 +181,11 @@ class Kind:
             found = self.actions[name] = Action()
         return found
 
+    def knows(self, name: str) -> bool:
+        """Whether it keeps, or has room for, what is to be known of an action: names that are made up for every case would
+        fill the memory otherwise."""
+        return name in self.actions or len(self.actions) < MOST_ACTIONS
+
     def seen(self, at: int) -> None:
         """Something was learned that happened then."""
         self.since = min(self.since, at) if self.since else at
@@ -185,9 +194,9 @@ class Kind:
     def merge(self, other: Kind) -> None:
         """Take in what another one learned."""
         for name, action in other.actions.items():
-            self.action(name).merge(action)
-        for name, times in other.names.counts.items():
-            self.names.add(name, times)
+            if self.knows(name):
+                self.action(name).merge(action)
+        self.names.merge(other.names)
         self.roles.update(other.roles)
         if other.since:
             self.seen(other.since)
@@ -211,5 +220,6 @@ class Kind:
         for name, action in record.actions.items():
             self.actions[name] = Action.read(action)
             self.names.add(name, action.n)
+        self.names.total = record.total
         self.roles, self.since, self.until = record.roles, record.since, record.until
         return self

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
-from .learned import Action
+from .learned import MOST_ACTIONS, Action
 from .limits import DAY_MS, SPANS
 from .sketches import Distinct
 
@@ -90,6 +90,8 @@ class Running:
         found = self.doing.get(name)
         if found is None:
             found = self.doing[name] = Doing()
+            if len(self.doing) > MOST_ACTIONS:
+                del self.doing[next(iter(self.doing))]
         return found
 
     def enter(self, turn: str | int) -> None:
