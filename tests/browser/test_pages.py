@@ -18,6 +18,11 @@ PAGES = {
     "agent": "agent",
     "agent-tree": "agent-tree",
     "agent-time": "agent-time",
+    "brief": "/brief",
+    "search": "/search?q=atlas",
+    "causality": "causality",
+    "money": "/money?by=name",
+    "governance": "/governance",
 }
 RULES = ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice"]
 _RUN = "async (rules) => (await axe.run(document, {runOnly: rules})).violations"
@@ -31,6 +36,10 @@ def place_of(base: str, name: str) -> str:
     row = ask(base, "fleet", order="entries", text="airline/" if name == "agent-time" else "", limit=1)["rows"]
     if not row or name == "agent-tree":
         row = ask(base, "fleet", text="bookkeeper/", limit=1)["rows"]
+    if name == "causality":
+        row = ask(base, "fleet", text="stock/", limit=1)["rows"]
+        turn = ask(base, "glance", address=row[0]["address"])["turns"][0]["turn"]
+        return f"/causality?agent={row[0]['address']}&turn={turn}"
     tab = {"agent-tree": "?tab=tree", "agent-time": "?tab=time"}.get(name, "")
     return f"/agents/{row[0]['address']}{tab}"
 

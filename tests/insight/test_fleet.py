@@ -232,3 +232,19 @@ async def test_a_tenant_sees_its_own_fleet_and_hears_of_no_other() -> None:
         assert first.id < heard.id
         await mine.save_view("Ours", "fleet", "state=input")
         assert await runtime.operations.views() == []
+
+
+async def test_a_search_finds_words_newest_first_and_goes_on_where_it_ended() -> None:
+    async with holdfast.Runtime(agents=[desk], store="memory://") as runtime:
+        for n in (1, 2, 3):
+            await runtime.send(desk[str(n)].work, n)
+        await until(runtime.operations.pulse(), {"input": 1, "failed": 1, "sleeping": 1})
+        page = await runtime.operations.search("GO on?")
+        assert [(f.address, f.verb) for f in page.found] == [("desk/1", "ask")]
+        assert page.before == 0
+        assert [f.address for f in (await runtime.operations.search(failed=True)).found] == ["desk/2"]
+        first = await runtime.operations.search("desk", limit=1)
+        rest = await runtime.operations.search("desk", before=first.before)
+        assert first.found[0].id > rest.found[0].id
+        assert (await runtime.operations.search(verb="sleep", agent="desk/")).found[0].address == "desk/3"
+        assert (await runtime.operations.search("nothing of the kind")).found == []

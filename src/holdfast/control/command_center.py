@@ -13,6 +13,7 @@ from ..domain.message import Message
 from ..domain.principal import Principal
 from ..insight.fleet import Asked, Fleet, Member
 from ..insight.pulse import Beat, Pulse
+from ..insight.search import Page, Sought, look
 from ..insight.states import STATES
 from ..insight.turns import turns_of
 from ..journal.codec import decode_any, decode_arguments
@@ -27,6 +28,7 @@ from .views import AgentView, Done, EntryView, Question
 _MOST_ROWS = 500
 _TURN_ENTRIES = 5_000
 _DAY_MS = 86_400_000
+_LOOKED = 50_000
 ORDERS = ("need", "name", "recent", "cost", "entries")
 
 
@@ -157,6 +159,20 @@ class CommandCenterOperations:
         fleet.saw(target, until, self.worker.clock.now_ms())
         await self._ask(self._desk, "saw", [{address: until} if address else {}, 0 if address else until], "")
         return Done(note=f"seen: {address or 'everything'}")
+
+    @operation(changes=False)
+    async def search(
+        self, text: str = "", agent: str = "", verb: str = "", failed: bool = False, before: int = 0, limit: int = 100
+    ) -> Page:
+        """Search the newest entries of all agents, backwards from ``before``: all words of ``text`` in the entry or its
+        agent's address. ``agent``: the beginning of an address; ``verb``: model, tool, call, ask, ...; ``failed``: steps
+        that failed. Looks at 50,000 entries at most and says how far back it came."""
+        who = self.principal
+        within = who.within if not agent else agent if agent.count("/") == 2 else f"{who.home}/{agent}"
+        if within:
+            who.check_reach(within.partition("/")[0])
+        sought = Sought(tuple(w.lower().encode() for w in text.split()), within, verb, failed)
+        return await look(self.store, self.worker, sought, before, min(limit, 500), _LOOKED)
 
     # -- what supervisors keep ----------------------------------------------------------------------------------
 

@@ -47,7 +47,7 @@ PUBLIC = ""
 """The scope of what anybody may call who was let in at all."""
 
 _OPERATIONS = {
-    READ: """asks_of drop_view fleet glance pulse save_view saw story views
+    READ: """asks_of drop_view fleet glance pulse save_view saw search story views
         agents approvals asks audit_query behaviour breakers budgets check_policy cost dead definitions
         describe diagnose dry_run_policy follow forecast holds info journal models policies policy schedules
         state stats tokens usage versions waits watch why""",

@@ -8,12 +8,12 @@ import type { Step } from "./steps";
 export function Inspector({ address, story, step }: { address: string; story: Story; step: Step | undefined }) {
   return (
     <aside class="inspector" aria-label="Details">
-      {step ? <OfStep address={address} step={step} /> : <OfInput story={story} />}
+      {step ? <OfStep address={address} step={step} /> : <OfInput address={address} story={story} />}
     </aside>
   );
 }
 
-function OfInput({ story }: { story: Story }) {
+function OfInput({ address, story }: { address: string; story: Story }) {
   const { line, cause } = story;
   return (
     <>
@@ -37,13 +37,16 @@ function OfInput({ story }: { story: Story }) {
         )}
         {story.trace && (
           <Fact name="Trace">
-            <a class="link mono" href={`/causality?trace=${story.trace}`}>
-              {story.trace.slice(0, 12)}
-            </a>
+            <span class="mono">{story.trace.slice(0, 12)}</span>
           </Fact>
         )}
         <Labels labels={story.labels} />
       </dl>
+      <p>
+        <a class="link" href={`/causality?agent=${encodeURIComponent(address)}&turn=${line.turn}`}>
+          Causes and effects
+        </a>
+      </p>
       <h3>Arguments</h3>
       {story.args.length + Object.keys(story.kwargs).length ? <Json value={{ ...Object.fromEntries(story.args.map((a, n) => [String(n), a])), ...story.kwargs }} /> : <p class="faint">None, or its message is forgotten already.</p>}
     </>
