@@ -161,7 +161,7 @@ function Part<T>({ title, answer, none, children }: { title: string; answer: Ans
 
 function Table({ head, children }: { head: string[]; children: ComponentChildren }) {
   return (
-    <div class="scroll" tabIndex={0} role="region" aria-label={head[0]}>
+    <div class="scroll" tabIndex={0} role="region" aria-label={`Table by ${head[0]}`}>
       <table class="table">
         <thead>
           <tr>{head.map((h) => (h ? <th scope="col" key={h}>{h}</th> : <td key="none" />))}</tr>

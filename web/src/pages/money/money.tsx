@@ -149,7 +149,7 @@ function Figure({ word, value }: { word: string; value: string }) {
 
 function Spenders({ rows, total }: { rows: Cost[]; total: number }) {
   return (
-    <div class="scroll" tabIndex={0} role="region" aria-label="Spend">
+    <div class="scroll" tabIndex={0} role="region" aria-label="Table of spend">
       <table class="table">
         <thead>
           <tr>
@@ -189,7 +189,7 @@ function Models({ rows }: { rows: Model[] }) {
           No model is known. Set a vendor's key, or start with <code>holdfast up --models FILE</code>.
         </p>
       ) : (
-        <div class="scroll" tabIndex={0} role="region" aria-label="Models">
+        <div class="scroll" tabIndex={0} role="region" aria-label="Table of models">
           <table class="table">
             <thead>
               <tr>
