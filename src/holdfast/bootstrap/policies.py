@@ -21,6 +21,7 @@ import msgspec
 from ..domain.errors import HoldfastError, Rejected
 from ..domain.intent import Decision, Intent, Verdict
 from ..gate.gatekeeper import Gatekeeper
+from ..gate.guards import GUARDS
 from ..gate.rules import Document, Lookup, Plugin, Policy, Rulebook, compile_policy, from_resource, read_documents
 from ..mailbox.resources import Mirror
 from ..ports.resources import Resource
@@ -123,7 +124,7 @@ class Policies:
     ) -> None:
         self.gate = gate
         self.plugins = installed("holdfast.policies") | dict(plugins or {})
-        self.lookups = installed("holdfast.lookups") | dict(lookups or {})
+        self.lookups = GUARDS | installed("holdfast.lookups") | dict(lookups or {})
         self._places = tuple(places)
         self._seen = stamp(self._places)
         self._fixed = self._read()

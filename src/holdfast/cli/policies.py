@@ -212,8 +212,9 @@ def _text(file: str) -> str:
 
 def _lookups(module: str) -> dict[str, Any]:
     from ..bootstrap.policies import installed, named_lookups
+    from ..gate.guards import GUARDS
 
-    return installed("holdfast.lookups") | (named_lookups(module) if module else {})
+    return GUARDS | installed("holdfast.lookups") | (named_lookups(module) if module else {})
 
 
 def _known(document: Document, lookups: dict[str, Any]) -> set[str]:

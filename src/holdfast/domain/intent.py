@@ -202,6 +202,7 @@ class Decision(msgspec.Struct, frozen=True):
         counts: to be counted before the effect, if it is allowed.
         notify: channels or groups that are told.
         code: for DENY and HOLD the error's code.
+        judge: a route; the model there is asked for its opinion before the effect.
     """
 
     verdict: Verdict
@@ -212,6 +213,7 @@ class Decision(msgspec.Struct, frozen=True):
     counts: tuple[Count, ...] = ()
     notify: tuple[str, ...] = ()
     code: str = "gate.denied"
+    judge: str = ""
 
 
 ALLOW = Decision(Verdict.ALLOW)

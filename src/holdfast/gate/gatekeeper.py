@@ -148,6 +148,7 @@ def stronger(one: Decision, other: Decision | None) -> Decision:
         approval=first.approval or second.approval,
         counts=(*first.counts, *second.counts),
         notify=(*first.notify, *second.notify),
+        judge=first.judge or second.judge,
     )
 
 

@@ -21,6 +21,7 @@ from ..gate.past import VERBS, History
 from ..journal.codec import ANY, Raw, decode_entry, encode, encode_message, failure_of
 from ..ports.resources import Tally
 from ..ports.store import Send
+from .judging import advised
 from .waiting import APPROVAL, Waiting
 
 APPROVALS = "holdfast.approval"
@@ -132,6 +133,8 @@ class Admitting(Waiting):
         if decision.verdict == Verdict.DENY:
             await self._refuse(intent, decision, name)
         args = decision.args if decision.args is not None else intent.args
+        if decision.judge:
+            decision = await advised(self, intent, decision, args, digest_of(intent, args))
         by: list[str] = []
         if decision.verdict == Verdict.ASK:
             by = await self._approved(intent, decision, args, name)

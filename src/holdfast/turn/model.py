@@ -86,7 +86,7 @@ async def ask_model(turn: Turn, job: Job, *, outside: bool = False, whole: bool 
             try:
                 watch = None if whole else _Pieces(turn, path, not outside)
                 patience = -1.0 if outside else _PATIENCE_SECONDS
-                reply, reservation = await _paid(turn, gateway, job, watch, patience)
+                reply, reservation = await paid(turn, gateway, job, watch, patience)
                 break
             except NoTarget as nobody:
                 if outside:
@@ -121,7 +121,7 @@ def _cost(gateway: Gateway, job: Job) -> float:
         return 0.0
 
 
-async def _paid(
+async def paid(
     turn: Turn, gateway: Gateway, job: Job, watch: Watcher | None, patience: float
 ) -> tuple[Reply, Reservation | None]:
     """Reserve what it may cost, and ask."""
@@ -203,4 +203,4 @@ def _gateway(turn: Turn) -> Gateway:
     return gateway
 
 
-__all__ = ["PROVIDER", "ask_model"]
+__all__ = ["PROVIDER", "ask_model", "paid"]

@@ -12,6 +12,7 @@ from ..ports.store import Commit
 
 if TYPE_CHECKING:
     from .turn import Turn
+    from .writing import Writing
 
 
 def reserve_at_once(turn: Turn, job: Job) -> Reservation | None:
@@ -33,7 +34,7 @@ def _wanted(turn: Turn, job: Job) -> tuple[tuple[str, ...], str, Amounts]:
     return scopes_of(address, message.chain, turn.tags), name, Amounts(nanos, tokens, 1)
 
 
-def enter(turn: Turn, path: str, facts: Facts, reservation: Reservation | None) -> None:
+def enter(turn: Writing, path: str, facts: Facts, reservation: Reservation | None) -> None:
     """Put the call into the ledger, and what it cost on the budgets, with the turn's next commit."""
     usage = facts.usage
     commit = turn.active.write()

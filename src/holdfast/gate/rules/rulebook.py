@@ -234,7 +234,8 @@ class Rulebook:
         except Exception as error:
             why = f"what {' and '.join(names)} wants cannot be done: {_problem(error)}"
             return Decision(Verdict.DENY, (why,), names, notify=notify, code="gate.error")
-        return Decision(verdict, reasons, names, args, approval, counts, notify)
+        judge = next((rule.words.judge for rule in heard.spoke if rule.words.judge), "")
+        return Decision(verdict, reasons, names, args, approval, counts, notify, judge=judge)
 
     def _approval(self, heard: Heard, opinions: list[tuple[str, Decision]], counts: tuple[Count, ...]) -> Approval | None:
         """Whom to ask: for the rules that ask, and for those that would if the store has counted too many."""

@@ -129,6 +129,7 @@ class RuleWords(_Words, frozen=True, kw_only=True):
     approval: ApprovalWords | None = None
     transform: Transform | None = None
     notify: Names = ()  # pyright: ignore[reportAssignmentType]
+    judge: str = ""
 
 
 class Expected(_Words, frozen=True, kw_only=True):
