@@ -69,11 +69,11 @@ async def test_nobody_says_of_themselves_who_they_are(tmp_path: Path) -> None:
         ada = await s.token("person:ada", scopes=["operator"])
         program = await s.token(agent="desk/7", scopes=["send"], labels={"team": "search"})
         assert await said(s, ada, sender="boss") == {
-            "sender": "default/person:ada", "chain": [], "labels": ["user"], "tags": {}, "text": "hi"
+            "sender": "default/person:ada", "chain": ["default/person:ada"], "labels": ["user"], "tags": {}, "text": "hi"
         }  # fmt: skip
         assert await said(s, program, sender="client") == {
             "sender": "default/desk/7",
-            "chain": [],
+            "chain": ["default/desk/7"],
             "labels": ["agent:default/desk/7"],
             "tags": {"team": "search"},
             "text": "hi",

@@ -53,11 +53,14 @@ async def test_an_agent_acts_for_a_person_and_the_journal_says_so(tmp_path: Path
         first = (await s.exchange(desk, ada)).json()
         assert first["issued_token_type"] == EXCHANGED and first["scope"] == "send"
         heard = await said(s, first["access_token"])
-        assert (heard["sender"], heard["chain"]) == ("default/desk/7", ["default/person:ada"])
+        assert (heard["sender"], heard["chain"]) == ("default/desk/7", ["default/person:ada", "default/desk/7"])
         assert heard["labels"] == ["agent:default/desk/7"], "what an agent says for a person is not the person's word"
         second = (await s.exchange(clerk, first["access_token"])).json()
         heard = await said(s, second["access_token"])
-        assert (heard["sender"], heard["chain"]) == ("default/desk/8", ["default/person:ada", "default/desk/7"])
+        assert (heard["sender"], heard["chain"]) == (
+            "default/desk/8",
+            ["default/person:ada", "default/desk/7", "default/desk/8"],
+        )
         who = (await s.ask("whoami", second["access_token"])).json()
         assert (who["kind"], who["id"], who["acting"]) == ("person", "ada", ["default/desk/7", "default/desk/8"])
 

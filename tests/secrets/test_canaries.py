@@ -23,9 +23,11 @@ import msgspec
 import pytest
 
 from holdfast.bootstrap.server import Server, Settings
+from holdfast.control.identity.exchange import delegated
 from holdfast.control.identity.scopes import NEEDS
 from holdfast.control.operations import Operations
 from holdfast.domain.errors import HoldfastError
+from holdfast.domain.principal import Principal
 from holdfast.journal.codec import encode
 from holdfast.link import Endpoint
 from holdfast.models.routes import Models, Route, Target
@@ -238,3 +240,48 @@ async def test_no_secret_is_left_anywhere(
         ("printed", printed),
     ):
         assert [name for name, canary in wanted.items() if canary in text] == [], where
+
+
+async def test_a_service_is_told_who_calls_and_on_whose_behalf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``identity:AUDIENCE``: a token of the agent's own that the service can verify, and that is good nowhere else."""
+    monkeypatch.setenv("HOLDFAST_ADMIN_TOKEN", "whoever-set-it-up")
+    agents = """
+from holdfast import Agent
+from holdfast.tools import openapi_tools
+
+agent = Agent("caller", model="m", tools=openapi_tools({document!r}, base_url={url!r}, auth="identity:https://billing"))
+"""
+
+    def once(call: Call) -> Reply:
+        return Reply("done") if call.messages[-1]["role"] == "tool" else Reply(tool_calls=[("c", "echo", {})])
+
+    async with Leaky() as leaky, Vendor(once) as vendor:
+        code = tmp_path / "calling_agents.py"
+        code.write_text(agents.format(document=DOCUMENT, url=leaky.url))
+        models = tmp_path / "models.json"
+        models.write_bytes(msgspec.json.encode(Models(targets=[Target(name="m", vendor="v", url=vendor.url, model="m")])))
+        settings = Settings(
+            places=(str(code),),
+            store=f"sqlite:///{tmp_path}/s.db",
+            listen=Endpoint("127.0.0.1", 0),
+            models=str(models),
+            auth=True,
+        )
+        server = Server(settings)
+        await server.start()
+        try:
+            desk = Principal("agent", "default/desk/7", "default", frozenset({"*"}))
+            ada = Principal("person", "ada", "default", frozenset({"send"}))
+            acting = server.operations.acting_for(delegated(ada, desk, 4))
+            outcome = await acting.call("caller/1", "chat", encode((("go",), {})))
+            assert outcome.failure is None, outcome.failure
+            [head] = leaky.heard
+            token = next(line[22:] for line in head.split("\r\n") if line.lower().startswith("authorization: bearer "))
+            who = server.identity.authority.principal(server.identity.authority.read(token, audience="https://billing"))
+            assert (who.id, who.act, who.scopes) == ("ada", ("default/desk/7", "default/caller/1"), frozenset())
+            assert token not in json.dumps([call.messages for call in vendor.calls]), "and it is no part of a conversation"
+            with pytest.raises(HoldfastError) as caught:
+                await server.identity.principal(token)
+            assert caught.value.code == "token.audience"
+        finally:
+            await server.stop()

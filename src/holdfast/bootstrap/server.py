@@ -161,6 +161,7 @@ class Server:
             self.operations.witnesses = tuple(make_witness(url) for url in self.settings.witnesses)
             if isinstance(self.engine.gate, Gatekeeper):
                 self.guarding = Guarding(self.engine.gate, self.operations, self.engine.serve)
+            worker.tool_host.sign = self.identity.of_agent
             await check_admitted(self.settings, self.identity)
             await self._load()
             if self.settings.otlp:

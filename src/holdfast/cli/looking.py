@@ -48,7 +48,7 @@ def ps(
         while len(found) < limit and seen < _LOOK_AT_MOST:
             rows = await client.agents(like=prefix, after=after, limit=_PAGE)
             seen += len(rows)
-            found += [r for r in rows if all or (r.doing != "idle" and not r.address.startswith("holdfast."))]
+            found += [r for r in rows if all or (r.doing != "idle" and not r.address.split("/")[-2].startswith("holdfast."))]
             if len(rows) < _PAGE:
                 return found[:limit], len(found) > limit, await client.now()
             after = rows[-1].address if rows[-1].address.count("/") == 2 else f"default/{rows[-1].address}"

@@ -142,7 +142,7 @@ class MessageOperations:
             labels=who.labels,
             priority=priority,
             created=self.worker.clock.now_ms(),
-            chain=who.chain,
+            chain=who.chain_to(to),
             tags=dict(who.tags),
         )
 

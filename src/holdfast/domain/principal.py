@@ -66,6 +66,11 @@ class Principal(msgspec.Struct, frozen=True):
         """On whose behalf the actor acts, outermost first; nothing if on its own."""
         return (self.subject, *self.act[:-1]) if self.act else ()
 
+    def chain_to(self, to: str) -> tuple[str, ...]:
+        """The chain of a message of it: all on whose behalf the receiver acts, outermost first. The owner's is empty: it
+        is nobody else's."""
+        return () if self.owner else tuple(who for who in (self.subject, *self.act) if who != to)
+
     @property
     def labels(self) -> tuple[str, ...]:
         """Where the words of its messages come from: a person's are the user's own, an agent's never are."""

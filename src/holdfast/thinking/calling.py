@@ -125,7 +125,9 @@ async def _as_step(ctx: Context, tool: Tool, call: ToolCall) -> Any:
     def first() -> tuple[Any, ...]:
         if not tool.takes_host:
             return ()
-        return (Calling(ctx.turn.worker.tool_host, lambda what: _tell(ctx, call, what), STEP_KEY.get()),)
+        message = ctx.turn.item.message
+        host = ctx.turn.worker.tool_host
+        return (Calling(host, lambda what: _tell(ctx, call, what), STEP_KEY.get(), ctx.address, message.chain),)
 
     def in_thread(given: Any) -> Any:
         # what is to be kept is awaited on the loop

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Callable, Coroutine, Hashable
 from typing import Any, Protocol, TypeVar, cast
 
@@ -21,6 +22,9 @@ from ..secrets import Secrets
 log = logging.getLogger("holdfast.tools")
 
 _CLOSE_SECONDS = 15.0
+_IDENTITY = re.compile(r"(?<![^\s])identity:(\S+)")
+Sign = Callable[[str, tuple[str, ...], str], str]
+"""From an agent, the chain before it and an audience to a signed token."""
 
 
 class Closes(Protocol):
@@ -53,6 +57,8 @@ class ToolHost:
     ) -> None:
         self.clock = clock
         self.secrets = secrets or Secrets()
+        self.sign: Sign | None = None
+        """Makes signed tokens for agents; None in a process that has no keys."""
         self._make_upstream = make_upstream
         self._open_database = open_database
         self._kept: dict[Hashable, Closes] = {}
@@ -102,14 +108,34 @@ class Calling:
     Attributes:
         tell: shows something to whoever looks at the agent right now.
         key: the same on every attempt of this call, for effects that deduplicate.
+        agent, chain: who calls, and who delegated the work to it, outermost first.
     """
 
-    __slots__ = ("host", "key", "tell")
+    __slots__ = ("agent", "chain", "host", "key", "tell")
 
-    def __init__(self, host: ToolHost, tell: Callable[[Any], None], key: str) -> None:
+    def __init__(
+        self, host: ToolHost, tell: Callable[[Any], None], key: str, agent: str = "", chain: tuple[str, ...] = ()
+    ) -> None:
         self.host = host
         self.tell = tell
         self.key = key
+        self.agent = agent
+        self.chain = chain
+
+    async def revealed(self, text: str) -> str:
+        """A text with its references replaced by the secrets that are there; ``identity:AUDIENCE`` is a token that says for
+        this audience who calls and on whose behalf, good for minutes. Raises ``Rejected(tool.secret)``,
+        ``Rejected(tool.no_identity)``."""
+        return await self.host.secrets.revealed(_IDENTITY.sub(self._signed, text))
+
+    def _signed(self, found: re.Match[str]) -> str:
+        if self.host.sign is None or not self.agent:
+            raise Rejected(
+                "tool.no_identity", "A tool is to say who calls it, and this process has no keys to sign that with."
+            )
+        token = self.host.sign(self.agent, self.chain, found.group(1))
+        self.host.secrets.note(token, found.group())
+        return token
 
 
 async def aside(work: Coroutine[Any, Any, T]) -> T:

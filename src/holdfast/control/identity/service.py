@@ -8,7 +8,7 @@ from typing import Protocol
 
 from ...domain.errors import Conflict, Rejected
 from ...domain.message import Kind, Message, Status
-from ...domain.principal import ANONYMOUS, EVERY_SCOPE, EVERY_TENANT, OWNER, Principal
+from ...domain.principal import ANONYMOUS, EVERY_SCOPE, EVERY_TENANT, OWNER, Principal, identity_of
 from ...journal.codec import encode_message
 from ...mailbox.worker import Worker
 from ...ports.store import Commit, Send, Store
@@ -140,6 +140,15 @@ class Identity:
             raise Rejected(
                 "token.replayed", "This token (or proof) is good for one use, and was used already. Get a new one."
             ) from error
+
+    def of_agent(self, agent: str, chain: tuple[str, ...], audience: str) -> str:
+        """A token with which an agent says to somebody else who it is, and on whose behalf it acts. It allows nothing
+        here."""
+        if audience == self.authority.rules.iss:
+            raise Rejected("token.audience", "An agent says who it is to others, not to this installation.")
+        first, *others = dict.fromkeys((*chain, agent))
+        kind, id, tenant = identity_of(first)
+        return self.authority.issue(Principal(kind, id, tenant, act=tuple(others)), audience=audience).token
 
     async def has_admins(self) -> bool:
         """Whether there is anybody who could let others in."""

@@ -125,7 +125,7 @@ class ModelEndpoints:
             sender=who.actor,
             trace=trace,
             labels=who.labels,
-            chain=who.chain,
+            chain=who.chain_to(agent_of(who)),
             tags=dict(who.tags),
             created=worker.clock.now_ms(),
         )

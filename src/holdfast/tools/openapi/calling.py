@@ -47,8 +47,8 @@ async def call(service: Service, operation: Operation, calling: Calling, /, **gi
     """Call it. Raises ``ToolFailed`` or ``TryAgain``."""
     request = Encoded(operation, given)
     for name, value in service.headers.items():
-        request.headers[name] = checked(name, await calling.host.secrets.revealed(value))
-    await _authorize(service, operation, request, calling.host.secrets)
+        request.headers[name] = checked(name, await calling.revealed(value))
+    await _authorize(service, operation, request, calling)
     if operation.key_header:
         request.headers[operation.key_header] = checked("the step's key", calling.key)
     if request.cookies:
@@ -107,17 +107,17 @@ async def _patience(calling: Calling, headers: Mapping[str, str]) -> None:
         await calling.host.clock.sleep(min(float(after), _LONGEST_RETRY_AFTER_SECONDS))
 
 
-async def _authorize(service: Service, operation: Operation, request: Encoded, secrets: Secrets) -> None:
+async def _authorize(service: Service, operation: Operation, request: Encoded, calling: Calling) -> None:
     """Put the secrets in: those of the first alternative that there are all secrets for."""
     auth = service.auth
     for needed in operation.security:
         if all(name in auth or ("" in auth and name in service.schemes) for name in needed):
             for name in needed:
-                secret = await secrets.revealed(auth.get(name, auth.get("", "")))
-                _put_secret(service.schemes.get(name, {}), secret, request, secrets)
+                secret = await calling.revealed(auth.get(name, auth.get("", "")))
+                _put_secret(service.schemes.get(name, {}), secret, request, calling.host.secrets)
             return
     if "" in auth and not operation.security and not service.schemes:
-        _put_secret({}, await secrets.revealed(auth[""]), request, secrets)
+        _put_secret({}, await calling.revealed(auth[""]), request, calling.host.secrets)
 
 
 def _put_secret(scheme: Any, secret: str, request: Encoded, secrets: Secrets) -> None:

@@ -50,7 +50,8 @@ def openapi_tools(
             agent is defined; a file beside the agent is the better choice, since it cannot change or be away.
         include, exclude: names of operations (``listPets``, with ``*``), ``tag:NAME`` or ``GET /pets``; all by default.
         base_url: where the service is, if not where the document says.
-        auth: where the secret is (``env:NAME``, ``file:PATH``), for whatever scheme the document names; or one per scheme.
+        auth: where the secret is (``env:NAME``, ``file:PATH``, ``secret:NAME``), for whatever scheme the document
+            names; or one per scheme. ``identity:AUDIENCE`` is a signed token of the agent that calls.
         headers: sent with every request; ``env:NAME`` and ``file:PATH`` stand for what is there.
         prefix: put before the names of the tools.
         timeout_seconds: of one request.
