@@ -57,12 +57,20 @@ def _arguments() -> argparse.Namespace:
     guarding = parts.add_parser("guarding", help="what audits, baselines of behaviour and breakers cost")
     guarding.add_argument("--quick", action="store_true", help="smaller numbers")
     guarding.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
+    center = parts.add_parser("command_center", help="the command center in a real browser, under load")
+    center.add_argument("--quick", action="store_true", help="10,000 agents instead of 100,000")
+    center.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
     return parser.parse_args()
 
 
 def main() -> None:
     """Parse, run, print, write."""
     given = _arguments()
+    if given.part == "command_center":
+        from benchmarks.command_center import run as watched
+
+        _tell(watched.run(given.quick), given.json)
+        return
     if given.part == "guarding":
         from benchmarks.guarding import run as guarded
 

@@ -34,12 +34,10 @@ class SavedView(msgspec.Struct):
 
 
 class Seen(msgspec.Struct):
-    """What was looked at: everything up to ``until``, single agents longer than that; ``briefed``: by person, when they
-    last said that they had read their brief."""
+    """What was looked at: everything up to ``until``, single agents longer than that."""
 
     until: int = 0
     agents: dict[str, int] = {}
-    briefed: dict[str, int] = {}
 
 
 @desk.handler
@@ -67,14 +65,6 @@ async def saw(ctx: Context, agents: dict[str, int], until: int = 0) -> None:
     merged = {**seen.agents, **agents}
     recent = sorted(((ms, a) for a, ms in merged.items() if ms > seen.until), reverse=True)[:_MOST_READ]
     seen.agents = {a: ms for ms, a in recent}
-    await ctx.state.set("seen", seen)
-
-
-@desk.handler
-async def briefed(ctx: Context, by: str, at: int) -> None:
-    """Somebody has read the brief."""
-    seen: Seen = await ctx.state.get("seen", Seen(), type=Seen)
-    seen.briefed[by] = max(at, seen.briefed.get(by, 0))
     await ctx.state.set("seen", seen)
 
 

@@ -11,6 +11,17 @@ export class Problem extends Error {
   }
 }
 
+/** Sent with whatever changes something, where a session needs it. */
+let csrf = "";
+
+export function setCsrf(value: string): void {
+  csrf = value;
+}
+
+export function csrfNow(): string {
+  return csrf;
+}
+
 const ROOT = "/api/v1/operations/";
 
 /** Asks an operation. Throws `Problem`; one with the code `login` when the server wants to know who we are. */
@@ -19,7 +30,7 @@ export async function call<T>(name: string, input: object = {}, signal?: AbortSi
   try {
     response = await fetch(ROOT + name, {
       method: "POST",
-      headers: { "content-type": "application/json" },
+      headers: { "content-type": "application/json", ...(csrf && { "x-holdfast-csrf": csrf }) },
       body: JSON.stringify(input),
       signal: signal ?? null,
     });
@@ -41,7 +52,7 @@ function problemOf(status: number, text: string): Problem {
   }
   const inner = (body.error as Record<string, unknown> | undefined) ?? body;
   const said = String(inner.detail ?? inner.message ?? `The server answered ${status}.`);
-  if (status === 401) {
+  if (status === 401 || inner.code === "auth.required") {
     unauthorized?.();
     return new Problem("login", said, status);
   }
@@ -58,6 +69,7 @@ export function onUnauthorized(what: () => void): void {
 /** Follows an operation that goes on, until it ends or `signal` says so. Resolves at its end, throws `Problem`. */
 export async function follow<T>(name: string, input: object, each: (item: T) => void, signal: AbortSignal, last = 0): Promise<void> {
   const headers: Record<string, string> = { "content-type": "application/json", accept: "text/event-stream" };
+  if (csrf) headers["x-holdfast-csrf"] = csrf;
   if (last) headers["last-event-id"] = String(last);
   const response = await fetch(ROOT + name, { method: "POST", headers, body: JSON.stringify(input), signal });
   if (!response.ok || !response.body) throw problemOf(response.status, await response.text());

@@ -1,5 +1,6 @@
 /** What happens right now, for whichever page is open: counts, new entries, and whether the server is there. */
 import { signal } from "@preact/signals";
+import { csrfNow } from "./api";
 import { Stream, type News } from "./stream";
 import type { Beat, Counts } from "./types";
 
@@ -51,6 +52,7 @@ export function start(): void {
     const worker = new SharedWorker(new URL("./live.worker.ts", import.meta.url), { type: "module", name: "holdfast" });
     worker.port.onmessage = (message: MessageEvent<News>) => hear(message.data);
     worker.port.start();
+    worker.port.postMessage({ csrf: csrfNow() });
     addEventListener("pagehide", () => worker.port.postMessage("bye"));
     addEventListener("pageshow", (event) => event.persisted && location.reload());
   } else {

@@ -4,7 +4,7 @@ import { CheckCheck, Radar, Search } from "lucide-preact";
 import { call } from "../../data/api";
 import { count } from "../../data/format";
 import { agentLink, go, place, setQuery } from "../../data/router";
-import type { Done } from "../../data/types";
+import type { Done, FleetRow } from "../../data/types";
 import { Button, Empty, Trouble, Waiting } from "../../ui/controls";
 import { useKeys } from "../../ui/keys";
 import { attempt } from "../../ui/toast";
@@ -21,10 +21,14 @@ const ROW = 34;
 export function FleetPage() {
   const query = queryOf(place.value.query);
   const fleet = useFleet(query);
-  const [chosen, setChosen] = useState(-1);
+  const [picked, setPicked] = useState({ index: -1, address: "" });
   const { view } = fleet;
   const layout = useMemo(() => new Layout(view?.counts ?? {}, view?.matched ?? 0, query), [view, query.order, query.states.join(), query.quiet]);
-  const step = (by: number) => () => setChosen((n) => Math.max(0, Math.min((view?.matched ?? 1) - 1, n + by)));
+  const chosen = whereIs(picked, fleet.row);
+  const step = (by: number) => () => {
+    const index = Math.max(0, Math.min((view?.matched ?? 1) - 1, chosen + by));
+    setPicked({ index, address: fleet.row(index)?.address ?? "" });
+  };
   const filter = useRef<HTMLInputElement>(null);
   useKeys({
     j: step(1),
@@ -36,7 +40,7 @@ export function FleetPage() {
       if (row) go(agentLink(row.address));
     },
     "/": () => filter.current?.focus(),
-    Escape: () => (place.value.query.toString() ? go("/") : setChosen(-1)),
+    Escape: () => (place.value.query.toString() ? go("/") : setPicked({ index: -1, address: "" })),
   });
   const sawAll = async (): Promise<void> => {
     await attempt(() => call<Done>("saw"), () => "All that finished is marked as seen");
@@ -81,6 +85,18 @@ export function FleetPage() {
       </div>
     </>
   );
+}
+
+const NEAR = 60;
+
+/** Rows move while agents change; what was chosen is an agent, not a place. */
+function whereIs(picked: { index: number; address: string }, row: (index: number) => FleetRow | undefined): number {
+  if (picked.index < 0 || !picked.address) return picked.index;
+  for (let off = 0; off <= NEAR; off++) {
+    if (row(picked.index - off)?.address === picked.address) return picked.index - off;
+    if (row(picked.index + off)?.address === picked.address) return picked.index + off;
+  }
+  return picked.index;
 }
 
 function Filters({ query, names, input }: { query: FleetQuery; names: Record<string, number>; input: { current: HTMLInputElement | null } }) {

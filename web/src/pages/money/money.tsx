@@ -178,6 +178,7 @@ function Spenders({ rows, total }: { rows: Cost[]; total: number }) {
   );
 }
 
+const STATES_OF: Record<string, string> = { closed: "answers", open: "away", half_open: "being tried", "half-open": "being tried" };
 const TONES: Record<string, string> = { closed: "good", ok: "good", resting: "provider", open: "trouble", half_open: "person" };
 
 function Models({ rows }: { rows: Model[] }) {
@@ -209,7 +210,7 @@ function Models({ rows }: { rows: Model[] }) {
                   <td class="mono dim">{m.model}</td>
                   <td>
                     <span class={`chip tone-${TONES[m.state] ?? "rest"}`} title={m.why}>
-                      {m.state}
+                      {STATES_OF[m.state] ?? m.state}
                       {m.free_in_seconds > 0 && ` ${Math.ceil(m.free_in_seconds)} s`}
                     </span>
                   </td>
