@@ -24,6 +24,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.add_typer(fleet, name="fleet")
     app.add_typer(view, name="view")
+    app.command()(search)
 
 
 @fleet.command("list")
@@ -111,6 +112,36 @@ def show_turn(
     from .output import show_one
 
     show_one(session.run(lambda c: c.story(address, turn), url, store), output)
+
+
+def search(
+    text: Annotated[str, typer.Argument(help="Words that are all in the entry or its agent's address.")] = "",
+    agent: Annotated[str, typer.Option("--agent", help="Only agents whose address begins so.", show_default=False)] = "",
+    verb: Annotated[str, typer.Option("--verb", help="Only these steps: model, tool, call, ...", show_default=False)] = "",
+    failed: Annotated[bool, typer.Option("--failed", help="Only steps that failed.")] = False,
+    limit: Annotated[int, typer.Option("--limit", help="Rows at most.")] = 50,
+    output: Output = Format.table,
+    url: Url = "",
+    store: StoreUrl = "",
+) -> None:
+    """Search the newest entries of all agents, backwards."""
+    from . import session
+    from .output import clock, say, show, show_one
+
+    given: dict[str, Any] = {"text": text, "agent": agent, "verb": verb, "failed": failed, "limit": limit}
+    page = session.run(lambda c: c.search(**given), url, store)
+    if output is not Format.table:
+        show_one(page, output)
+        return
+    columns: list[Column] = [
+        ("AT", lambda f: clock(f.at)),
+        ("ADDRESS", lambda f: f.address),
+        ("SEQ", lambda f: f.seq),
+        ("WHAT", lambda f: f"{f.verb} {f.name}"),
+        ("WORDS", lambda f: f.words),
+    ]
+    show(page.found, columns, output, "nothing was found")
+    say(f"(looked at {page.looked:,} entries)")
 
 
 @view.command("list")

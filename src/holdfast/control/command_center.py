@@ -160,7 +160,7 @@ class CommandCenterOperations:
         await self._ask(self._desk, "saw", [{address: until} if address else {}, 0 if address else until], "")
         return Done(note=f"seen: {address or 'everything'}")
 
-    @operation(changes=False)
+    @operation(path="GET /search", command="search", changes=False)
     async def search(
         self, text: str = "", agent: str = "", verb: str = "", failed: bool = False, before: int = 0, limit: int = 100
     ) -> Page:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from ... import __version__
 from ...control.registry import Operation, registry_of
@@ -69,8 +69,32 @@ def _problem() -> dict[str, Any]:
 
 def _made(kinds: list[Any], components: dict[str, Any]) -> list[dict[str, Any]]:
     found, named = schemas(kinds, _TEMPLATE)
-    components.update(named)
-    return found
+    return _joined(found, named, components)
+
+
+def _joined(found: Any, named: dict[str, Any], components: dict[str, Any]) -> Any:
+    """Schemas whose named parts are now among the components; where two types share a name, the later one gets another."""
+    others: dict[str, str] = {}
+    for name, schema in named.items():
+        chosen, number = name, 2
+        while components.get(chosen, schema) != schema:
+            chosen, number = f"{name}{number}", number + 1
+        others[_TEMPLATE.format(name=name)] = _TEMPLATE.format(name=chosen)
+        components[chosen] = schema
+    moved = {old: new for old, new in others.items() if old != new}
+    if not moved:
+        return found
+    for new in moved.values():
+        name = new.rpartition("/")[2]
+        components[name] = _moved(components[name], moved)
+    return _moved(found, moved)
+
+
+def _moved(schema: Any, names: dict[str, str]) -> Any:
+    if isinstance(schema, dict):
+        given = cast("dict[str, Any]", schema)
+        return {k: names.get(v, v) if k == "$ref" else _moved(v, names) for k, v in given.items()}
+    return [_moved(one, names) for one in cast("list[Any]", schema)] if isinstance(schema, list) else schema
 
 
 def _about(operation: Operation, id: str) -> dict[str, Any]:
@@ -105,7 +129,7 @@ def _output(operation: Operation, components: dict[str, Any]) -> dict[str, Any]:
 
 def _by_name(operation: Operation, components: dict[str, Any]) -> dict[str, Any]:
     body = input_schema(operation, _TEMPLATE)
-    components.update(body.pop("$defs", {}))
+    body = _joined(body, body.pop("$defs", {}), components)
     found = _about(operation, f"call_{operation.name}")
     found["tags"] = ["by name"]
     found["parameters"] = _headers(operation)
@@ -123,7 +147,7 @@ def _of_route(route: Route, routes: Routes, components: dict[str, Any]) -> dict[
         found["parameters"].append(_header("If-Match", "Only if what it changes has this ETag still."))
     if not route.asks_by_query:
         body = input_schema(operation, _TEMPLATE, without={*route.in_path, route.addressed})
-        components.update(body.pop("$defs", {}))
+        body = _joined(body, body.pop("$defs", {}), components)
         found["requestBody"] = {"required": "required" in body, "content": {"application/json": {"schema": body}}}
     if route.paged:
         [item] = _made([operation.item], components)
