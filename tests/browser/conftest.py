@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,18 +15,11 @@ from typing import Literal
 import pytest
 from playwright.sync_api import Browser, ViewportSize, sync_playwright
 
-from windows import PHONE, ROOT, WIDE, Window, ask
+from windows import PHONE, ROOT, WIDE, Window, ask, free_port
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or "/usr/bin/chromium"
 ARGUMENTS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
 _START_SECONDS = 120.0
-
-
-def free_port() -> int:
-    """A port that nobody has right now."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
 
 
 @pytest.fixture(scope="session")

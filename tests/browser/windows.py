@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,13 @@ def ask(base: str, operation: str, **given: Any) -> Any:
     request = urllib.request.Request(f"{base}/api/v1/operations/{operation}", json.dumps(given).encode(), headers)
     with urllib.request.urlopen(request, timeout=20) as answer:
         return json.load(answer)
+
+
+def free_port() -> int:
+    """A port that nobody has right now."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return sock.getsockname()[1]
 
 
 class Window:
