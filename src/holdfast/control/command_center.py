@@ -113,7 +113,7 @@ class CommandCenterOperations:
     async def story(self, address: str, turn: int, after: int = 0, limit: int = 2000) -> Story:
         """Tell one turn, whole: what it was asked and by whom, its entries, what its steps cost."""
         target = self.principal.place(address)
-        limit = min(limit, _TURN_ENTRIES)
+        limit = max(1, min(limit, _TURN_ENTRIES))
         rows = await self.store.entries(target, after, limit + 1, turn)
         if not rows:
             raise NotFound("turn.unknown", f"{address} has no turn {turn} (any more).", turn=turn)
