@@ -212,6 +212,14 @@ class Server:
 
             self.http = make_http(self, self.settings.listen.host or "127.0.0.1", self.settings.http, tls)
             await self.http.start()
+            self.engine.worker.spawn(self._take_in())
+
+    async def _take_in(self) -> None:
+        """The fleet is read before the first window asks for it, so that a hundred thousand agents are there at once."""
+        try:
+            await self.operations.fleet(limit=0)
+        except HoldfastError as error:
+            log.debug("the fleet is read when somebody asks: %s", error)
 
     async def stop(self) -> None:
         """Drain: nothing new, steps in flight finish, everything is written, every agent is given back."""
