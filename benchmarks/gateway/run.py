@@ -82,9 +82,18 @@ def ours(url: str, folder: Path) -> Running:
     with (folder / "server.log").open("wb") as log:
         server = subprocess.Popen(command, stdout=log, stderr=log)
     token = asyncio.run(_prepare(f"holdfast+unix://{folder / 'wire'}"))
-    words = (folder / "server.log").read_text().split()
-    address = next(word for word in words if word.startswith("http://"))
-    return Running(f"{address}/chat/completions", token, [server])
+    return Running(f"{_address(folder / 'server.log')}/chat/completions", token, [server])
+
+
+def _address(log: Path) -> str:
+    """Where the endpoints are; the server says so a moment after it answers on the wire."""
+    until = time.monotonic() + 30
+    while time.monotonic() < until:
+        for word in log.read_text().split():
+            if word.startswith("http://"):
+                return word
+        time.sleep(0.05)
+    raise TimeoutError(f"the server did not say where it listens: {log.read_text()}")
 
 
 async def _prepare(url: str) -> str:

@@ -23,6 +23,8 @@ _LAZY_SECONDS = 0.05
 _BATCH = 2_000
 """Commits of one transaction: enough that the fsync is nothing, few enough that the loop moves in between."""
 _FULL_WAIT_SECONDS = 0.05
+_ROUNDS = 4
+"""How many rounds of the loop a batch waits for turns under way that may soon have something to write, too."""
 
 
 class Draft:
@@ -56,6 +58,9 @@ class Committer:
         self._lazy_timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
         self._scheduled = False
+        self._rounds = 0
+        self.under_way: Callable[[], int] = lambda: 0
+        """How many turns are in memory and may write."""
         self._loop = asyncio.get_running_loop()
         self._commit_now = getattr(store, "commit_now", None)
         self.lost: Callable[[Active, HoldfastError], None] = lambda active, error: None
@@ -122,10 +127,16 @@ class Committer:
                 self.submit(draft).add_done_callback(_seen)
 
     def _flush(self) -> None:
+        batch = self._batch
+        if self._rounds < _ROUNDS and self._commit_now is not None and self.under_way() > len(batch):
+            self._rounds += 1
+            self._loop.call_soon(self._flush)
+            return
+        self._rounds = 0
         self._scheduled = False
         if self._lazy:
             self._lazy_due()
-        batch = self._batch
+            batch = self._batch
         if not batch:
             return
         self._batch = batch[_BATCH:]

@@ -101,6 +101,7 @@ class Worker:
         self.committer.lost = self.holdings.lost
         self.committer.asking = self.holdings.asking
         self.committer.unsure = self.router.look_for
+        self.committer.under_way = lambda: self.scheduler.running
         self._tasks: set[asyncio.Task[None]] = set()
 
     def on_signal(self, signal: Signal) -> None:
