@@ -60,6 +60,22 @@ class Flow:
                 raise
             return await self._join(int(error.details["id"]), worker.new_future())
 
+    def accept_at_once(self, message: Message) -> asyncio.Future[Outcome] | None:
+        """``accept`` for a request whose receiver is here and free: its turn has begun, and its outcome is on its way. None
+        if that is not so; nothing has happened then. Raises what the gate refuses with."""
+        self._review(message)
+        worker = self.worker
+        active = worker.holdings.free(message) if worker.committer.stalled is None else None
+        if active is None:
+            return None
+        message.origin = worker.session
+        waiter: asyncio.Future[Outcome] = worker.new_future()
+        if self.start(active, Item(0, message, waiter)) is not None:
+            return waiter
+        if waiter.done():
+            waiter.exception()  # whoever asks again, and waits, hears the same
+        return None
+
     def _review(self, message: Message) -> None:
         """May it come in? What a kill switch holds may: it waits in the mailbox."""
         if is_builtin(message.to):

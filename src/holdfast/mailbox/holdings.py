@@ -197,22 +197,32 @@ class Holdings:
         self._given_back.clear()
         self.worker.scheduler.ready.clear()
 
-    async def take_free(self, message: Message) -> Active | None:
-        """The receiver, if this worker holds or can take it and it could start this message at this very moment."""
-        address = message.to
-        active = self.actives.get(address)
+    def free(self, message: Message) -> Active | None:
+        """The receiver, if it is in memory and could start this message at this very moment."""
+        active = self.actives.get(message.to)
         if active is None:
-            if self.worker.draining or address.split("/", 2)[1] not in self.worker.served or address in self._releasing:
-                return None
-            with self.asking:
-                lease = (await self.worker.insist(lambda: self.worker.store.lease(self.worker.session, [address])))[0]
-                active = self.adopt(lease) if lease is not None else None
-            if active is None:
-                return self.actives.get(address) if lease is None else None
-            if not active.loaded and not active.loading:
-                await self.worker.loader.load_now(active)
-        else:
-            self.actives.move_to_end(address)
+            return None
+        self.actives.move_to_end(message.to)
+        return active if self._can_start(active, message) else None
+
+    async def take_free(self, message: Message) -> Active | None:
+        """The same, taking the receiver if nobody has it."""
+        address = message.to
+        if address in self.actives:
+            return self.free(message)
+        if self.worker.draining or address.split("/", 2)[1] not in self.worker.served or address in self._releasing:
+            return None
+        with self.asking:
+            lease = (await self.worker.insist(lambda: self.worker.store.lease(self.worker.session, [address])))[0]
+            active = self.adopt(lease) if lease is not None else None
+        if active is None:
+            return self.actives.get(address) if lease is None else None
+        if not active.loaded and not active.loading:
+            await self.worker.loader.load_now(active)
+        return active if self._can_start(active, message) else None
+
+    def _can_start(self, active: Active, message: Message) -> bool:
+        """Whether nothing that came before it stands in its way, and there is room."""
         if (
             not active.loaded
             or active.loading
@@ -221,7 +231,7 @@ class Holdings:
             or active.mode != "active"
             or self.worker.scheduler.running >= self.worker.limits.turns
         ):
-            return None
-        shared = self.worker.runner.shared(address, message.name)
-        free = not active.shared_queue if shared else active.exclusive is None and not active.queue and not active.more
-        return active if free else None
+            return False
+        if self.worker.runner.shared(active.address, message.name):
+            return not active.shared_queue
+        return active.exclusive is None and not active.queue and not active.more

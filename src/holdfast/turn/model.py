@@ -81,7 +81,8 @@ async def ask_model(turn: Turn, job: Job, *, outside: bool = False, whole: bool 
     turn.effects.add(path)
     turn.busy += 1
     try:
-        job = await _aside(turn, job.whole(turn.worker.artifacts.inlined))
+        if job.body is None:  # a body has its images in it
+            job = await _aside(turn, job.whole(turn.worker.artifacts.inlined))
         while True:
             try:
                 watch = None if whole else _Pieces(turn, path, not outside)

@@ -19,7 +19,7 @@ from ...control.operations import Operations
 from ...domain.errors import Rejected
 from ...domain.principal import Principal
 from ...link.endpoint import is_loopback
-from .requests import Request
+from .requests import Headed, Request
 
 SESSION = "holdfast_session"
 SESSION_TYPE = "session+jwt"
@@ -49,7 +49,7 @@ def acting(identity: Identity, operations: Operations) -> Callable[[Request], Aw
     return found
 
 
-def token_of(request: Request) -> str:
+def token_of(request: Headed) -> str:
     """The token of a request, wherever its client puts it."""
     scheme, _, value = request.header(b"authorization").partition(" ")
     return value.strip() if scheme.lower() in ("bearer", "dpop") else request.header(b"x-api-key")

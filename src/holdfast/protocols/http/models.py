@@ -8,6 +8,7 @@ before it is an ordinary HTTP error.
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -17,7 +18,7 @@ from ...control.identity.service import Identity
 from ...control.lifting import lifted
 from ...control.outside import ASK, Asked
 from ...domain.conversation import Event, events_of
-from ...domain.errors import HoldfastError, LimitExceeded, NotFound, Rejected, Unavailable
+from ...domain.errors import Conflict, HoldfastError, LimitExceeded, NotFound, Rejected, Unavailable
 from ...domain.message import Kind, Message, Outcome
 from ...domain.principal import Principal
 from ...flow import Flow
@@ -25,8 +26,9 @@ from ...journal.codec import decode_any, encode, error_of
 from ...mailbox.worker import Worker
 from ...models.dialects import DIALECTS
 from ...models.dialects.dialect import Dialect
-from .identity import caller
-from .requests import Gone, Request, TooLarge
+from .identity import caller, token_of
+from .posted import Posted
+from .requests import Gone, Headed, Request, TooLarge
 
 DIALECT_OF = {
     "/v1/chat/completions": "openai-chat",
@@ -36,6 +38,8 @@ DIALECT_OF = {
 }
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 _PIECES = 10_000
+Told = tuple[int, Any, list[tuple[bytes, bytes]]]
+"""An answer: status, JSON, headers."""
 
 
 class ModelEndpoints:
@@ -68,16 +72,46 @@ class ModelEndpoints:
         if asked.stream:
             await _Stream(self._flow, request, dialect, message, asked).run()
         else:
-            await self._whole(request, dialect, message)
+            await request.json(*await self._accepted(dialect, message))
 
-    async def _whole(self, request: Request, dialect: Dialect, message: Message) -> None:
+    def at_once(self, posted: Posted) -> bool:
+        """``answer`` where nothing has to be waited for before the turn: a known token, a whole answer, an agent that is
+        here and free. False for everything else and for whatever is wrong: nothing has happened then."""
+        who = self._identity.held.remembered(token_of(posted))
+        if who is None or len(posted.body) > self._worker.limits.media_bytes or posted.header(b"idempotency-key"):
+            return False
+        dialect = DIALECTS[DIALECT_OF[posted.path]]
+        try:
+            permit_scope(who, MODELS)
+            asked = self._asked(dialect, posted.body, posted)
+            if asked.stream:
+                return False
+            message = self._message(who, asked, posted)
+            outcome = self._flow.accept_at_once(message)
+        except HoldfastError:
+            return False
+        if outcome is None:
+            return False
+        outcome.add_done_callback(partial(self._answered, posted, dialect, message))
+        return True
+
+    def _answered(self, posted: Posted, dialect: Dialect, message: Message, outcome: asyncio.Future[Outcome]) -> None:
+        error = outcome.exception()
+        if isinstance(error, Conflict) and error.code == "lease.lost":  # nothing of it happened
+            self._worker.spawn(self._again(posted, dialect, message))
+        else:
+            posted.reply(*(_told(dialect, outcome.result()) if error is None else problem_of(dialect, error)))
+
+    async def _again(self, posted: Posted, dialect: Dialect, message: Message) -> None:
+        posted.reply(*await self._accepted(dialect, message))
+
+    async def _accepted(self, dialect: Dialect, message: Message) -> Told:
         try:
             _, outcome = await self._flow.accept(message, wait=True)
-            found = result_of(outcome)
         except HoldfastError as error:
-            await _problem(request, dialect, error)
-            return
-        await request.json(200, found["body"], _facts(found["facts"]))
+            return problem_of(dialect, error)
+        assert outcome is not None
+        return _told(dialect, outcome)
 
     async def models(self, request: Request) -> None:
         """``GET /v1/models``."""
@@ -99,7 +133,7 @@ class ModelEndpoints:
         agent_of(who)
         return who
 
-    def _asked(self, dialect: Dialect, raw: bytes, request: Request) -> Asked:
+    def _asked(self, dialect: Dialect, raw: bytes, request: Headed) -> Asked:
         try:
             body = _decode(raw)
         except msgspec.DecodeError as error:
@@ -111,7 +145,7 @@ class ModelEndpoints:
             self._worker.models.directory.route(model)
         return Asked(dialect.name, body, bool(body.get("stream")), request.header(b"x-holdfast-urgent") == "true")
 
-    def _message(self, who: Principal, asked: Asked, request: Request) -> Message:
+    def _message(self, who: Principal, asked: Asked, request: Headed) -> Message:
         worker = self._worker
         payload = encode(((asked,), {}), "request", worker.limits.payload_bytes)
         trace = request.header(b"x-holdfast-trace") or worker.random.token(16)
@@ -267,13 +301,29 @@ def kind_of(error: HoldfastError) -> Any:
     return "overloaded" if isinstance(error, Unavailable) else "server_error"
 
 
-async def _problem(request: Request, dialect: Dialect, error: HoldfastError) -> None:
+def problem_of(dialect: Dialect, error: BaseException) -> Told:
+    """What a client is told of an error, in its dialect."""
+    if not isinstance(error, HoldfastError):
+        raise error
     status, body = dialect.write_error(kind_of(error), f"{error.message} [{error.code}]")
     headers = [(b"x-holdfast-error", error.code.encode())]
     if isinstance(error, Unavailable) or error.retry:
         seconds = float(error.details.get("retry_seconds", 1.0))
         headers.append((b"retry-after", str(max(1, round(seconds))).encode()))
-    await request.json(status, body, headers)
+    return status, body, headers
+
+
+async def _problem(request: Request, dialect: Dialect, error: HoldfastError) -> None:
+    await request.json(*problem_of(dialect, error))
+
+
+def _told(dialect: Dialect, outcome: Outcome) -> Told:
+    """What a client is told of a turn that has ended."""
+    try:
+        found = result_of(outcome)
+    except HoldfastError as error:
+        return problem_of(dialect, error)
+    return 200, found["body"], _facts(found["facts"])
 
 
 async def _refuse(request: Request, dialect: Dialect, kind: Any, message: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -23,6 +23,14 @@ class TooLarge(Exception):
 
 class Gone(Exception):
     """The client has hung up."""
+
+
+class Headed(Protocol):
+    """Whatever has headers."""
+
+    def header(self, name: bytes) -> str:
+        """A header by its lower-case name; ``""`` if it is not there."""
+        ...
 
 
 class Request:

@@ -7,14 +7,13 @@ import socket
 import ssl
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager, suppress
-from typing import Any
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from ...domain.errors import Unavailable
 from . import api
 from .models import DIALECT_OF, ModelEndpoints
+from .posted import short_way
 from .requests import Receive, Request, Scope, Send
 from .sessions import IdentityEndpoints
 from .static import StaticFiles
@@ -72,7 +71,7 @@ class HttpServer:
         self.port = sock.getsockname()[1]
         config = uvicorn.Config(
             self._app,
-            http=_Joining,
+            http=short_way(list(DIALECT_OF), self._models.at_once),
             ws="none",
             interface="asgi3",
             lifespan="off",
@@ -128,42 +127,6 @@ class HttpServer:
         else:
             error = {"message": f"There is no {request.method} {request.path} here.", "code": "http.not_found"}
             await request.json(404, {"error": error})
-
-
-class _Joining(HttpToolsProtocol):
-    """An answer's head and body leave together: a system call less for each answer."""
-
-    def connection_made(self, transport: Any) -> None:
-        """See ``asyncio.Protocol``."""
-        super().connection_made(_Joined(transport))  # type: ignore[arg-type]
-
-
-class _Joined:
-    """A transport that writes once per turn of the loop."""
-
-    def __init__(self, transport: asyncio.Transport) -> None:
-        self._transport = transport
-        self._pieces: list[bytes] = []
-        self._later = asyncio.get_running_loop().call_soon
-
-    def write(self, data: bytes) -> None:
-        """See ``asyncio.Transport``."""
-        if not self._pieces:
-            self._later(self._flush)
-        self._pieces.append(data)
-
-    def close(self) -> None:
-        """See ``asyncio.Transport``."""
-        self._flush()
-        self._transport.close()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._transport, name)
-
-    def _flush(self) -> None:
-        pieces, self._pieces = self._pieces, []
-        if pieces:
-            self._transport.write(pieces[0] if len(pieces) == 1 else b"".join(pieces))
 
 
 class _Uvicorn(uvicorn.Server):
