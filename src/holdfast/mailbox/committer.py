@@ -128,7 +128,7 @@ class Committer:
 
     def _flush(self) -> None:
         batch = self._batch
-        if self._rounds < _ROUNDS and self._commit_now is not None and self.under_way() > len(batch):
+        if self._rounds < _ROUNDS and self.under_way() > len(batch):
             self._rounds += 1
             self._loop.call_soon(self._flush)
             return

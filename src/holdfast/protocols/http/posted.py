@@ -1,9 +1,9 @@
 """The short way of a posted body: read, answered and written without an ASGI call, a task or a scope of its own.
 
-An ASGI application costs a third of what a whole turn does, so the endpoints of models are offered each body first. What they
-do not take (a stream, a token that is not known yet, anything wrong) goes the ordinary way through ASGI, as if nothing had
-been tried; so do all other paths. Order on a connection, keep-alive, limits and shutdown stay uvicorn's: a ``Posted`` stands
-in its protocol where a request under way stands.
+An ASGI application costs a third of what a whole turn does, so the endpoints of models are offered each body first. What
+they do not take (a stream, a token that is not known yet, anything wrong) goes the ordinary way through ASGI, as if nothing
+had been tried; so do all other paths. Order on a connection, keep-alive, limits and shutdown stay uvicorn's: a ``Posted``
+stands in its protocol where a request under way stands.
 """
 
 from __future__ import annotations
