@@ -31,7 +31,7 @@ class Sought(msgspec.Struct, frozen=True):
     failed: bool = False
 
 
-class Found(msgspec.Struct):
+class Hit(msgspec.Struct):
     """An entry, and the words around what was sought."""
 
     id: int
@@ -49,7 +49,7 @@ class Found(msgspec.Struct):
 class Page(msgspec.Struct):
     """Newest first. ``looked``: at so many entries; ``before``: go on before this id, 0 at the journal's beginning."""
 
-    found: list[Found]
+    found: list[Hit]
     looked: int
     before: int
 
@@ -76,7 +76,7 @@ async def look(store: Store, worker: Worker, sought: Sought, before: int, limit:
     return page
 
 
-def _match(row: HistoryRow, worker: Worker, sought: Sought) -> Found | None:
+def _match(row: HistoryRow, worker: Worker, sought: Sought) -> Hit | None:
     if name_of(row.address).startswith(BUILT_IN):
         return None
     body = worker.seal.open(row.body) if worker.seal is not None else row.body
@@ -89,7 +89,7 @@ def _match(row: HistoryRow, worker: Worker, sought: Sought) -> Found | None:
         return None
     kind = EntryKind(entry.kind).name.lower()
     where = (row.id, short(row.address), row.seq, row.turn, kind, entry.verb, entry.name, entry.at, failed)
-    return Found(*where, _around(entry, sought))
+    return Hit(*where, _around(entry, sought))
 
 
 def _around(entry: StoredEntry, sought: Sought) -> str:
@@ -102,4 +102,4 @@ def _around(entry: StoredEntry, sought: Sought) -> str:
     return ("…" if start else "") + text[start : start + _WORDS]
 
 
-__all__ = ["Found", "Page", "Sought", "look"]
+__all__ = ["Hit", "Page", "Sought", "look"]
