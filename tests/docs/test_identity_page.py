@@ -10,8 +10,12 @@ import pytest
 from test_pages import program
 
 
+def _zeros(chars: int) -> str:
+    return "0" * chars
+
+
 def test_an_agent_acts_for_a_person_as_the_page_says() -> None:
-    who = program("identity.md")["an_agent_acts_for_a_person"](lambda: 1_700_000_000_000, lambda chars: "0" * chars)
+    who = program("identity.md")["an_agent_acts_for_a_person"](lambda: 1_700_000_000_000, _zeros)
     assert who.actor == "acme/desk/42" and who.chain == ("acme/person:ada",)
 
 

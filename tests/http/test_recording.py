@@ -89,8 +89,9 @@ async def converse(at: Serving, *, tools: bool = True, temperature: float = 0.0,
     async with openai.AsyncOpenAI(base_url=at.url, api_key=at.secret, max_retries=0) as client:
         said: list[Any] = [{"role": "user", "content": f"my password is {PATTERN}, the other one {ELSEWHERE}"}]
         more: dict[str, Any] = {"tools": TOOLS} if tools else {}
-        first: Any = await client.chat.completions.create(model=name, messages=said, temperature=temperature, **more)
-        message = first.choices[0].message
+        ask: Any = client.chat.completions.create
+        first: Any = await ask(model=name, messages=said, temperature=temperature, **more)
+        message: Any = first.choices[0].message
         assert message.tool_calls
         heard.append(message.tool_calls[0].function.name)  # type: ignore[union-attr]
         said += [message.model_dump(exclude_none=True), {"role": "tool", "tool_call_id": "c1", "content": "it is sunny"}]

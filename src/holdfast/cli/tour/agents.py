@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 
-from holdfast import Agent, Context, Rejected
+from holdfast import Agent, Context
 from holdfast.cli.demo_agents import CLERK, find_order, send_back
 
 stock = Agent("stock", description="What lies on one shelf.")
@@ -67,7 +67,7 @@ async def charge(card: str, price: int) -> str:
     """Charge a card. One kind of card is always declined, one only at first."""
     await asyncio.sleep(0.3 + price / 400)
     if card.startswith("declined"):
-        raise Rejected("card.declined", f"The bank declined {card.partition('-')[2]} for ${price}: insufficient funds.")
+        raise RuntimeError(f"The bank declined {card.partition('-')[2]} for ${price}: insufficient funds.")
     return f"${price} charged to {card[-4:]}"
 
 
