@@ -31,6 +31,11 @@ settings.register_profile("here", deadline=None, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "here")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The browser comes last: what drives it keeps an event loop in this thread, in which no other test can run its own."""
+    items.sort(key=lambda item: "browser" in item.path.parts)
+
+
 def _run(work: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine on a loop and a thread of its own, apart from those of the tests."""
     with ThreadPoolExecutor(1) as thread:
