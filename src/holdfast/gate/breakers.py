@@ -99,6 +99,11 @@ class Breakers:
     # -- judging ------------------------------------------------------------------------------------------------
 
     @property
+    def open(self) -> bool:
+        """Whether any is."""
+        return bool(self.all)
+
+    @property
     def stopping(self) -> bool:
         """Whether any agent is held by one of these."""
         return self._system is not None or not HELD.isdisjoint(self._by)

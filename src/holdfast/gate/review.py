@@ -24,6 +24,11 @@ class Gate:
         """The decision on one intent. Must not block, wait or raise."""
         return ALLOW
 
+    def attends(self, agent: str, to: str) -> bool:
+        """Whether it has anything to judge about this agent's acts (towards ``to``) now. False spares making an intent
+        that would be allowed anyway; it is asked for every step, so it may cost nothing."""
+        return True
+
     def looks_back(self, verb: str, name: str) -> bool:
         """Whether judging such an action needs ``Intent.past``."""
         return False

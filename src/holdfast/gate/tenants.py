@@ -41,6 +41,12 @@ class Tenants(Gate):
                 return Decision(Verdict.DENY, (reason,), ("holdfast.reserved",), code="agent.reserved")
         return self.inner.review(intent)
 
+    def attends(self, agent: str, to: str) -> bool:
+        """See ``Gate``."""
+        if to and to.count("/") == 2 and (not to.startswith(agent[: agent.index("/") + 1]) or is_builtin(to)):
+            return True
+        return self.inner.attends(agent, to)
+
     def looks_back(self, verb: str, name: str) -> bool:
         """See ``Gate``."""
         return self.inner.looks_back(verb, name)

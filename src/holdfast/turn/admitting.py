@@ -81,6 +81,8 @@ class Admitting(Waiting):
         if self.builtin:
             return args
         gate, active, message = self.gate, self.active, self.item.message
+        if self.sources is None and active.past is None and not declared.roles and not gate.attends(active.address, to):
+            return args
         past = active.past if verb in VERBS else None  # what is remembered goes on growing, whoever looks at it
         if past is None and verb in VERBS and gate.looks_back(verb, name):
             past = await self._remember()

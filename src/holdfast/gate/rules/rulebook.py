@@ -63,6 +63,8 @@ class Rulebook:
         self.policies = tuple(policies)
         self.plugins = dict(plugins or {})
         self.lookups = dict(lookups or {})
+        self.empty = not self.policies and not self.plugins
+        """Whether it has nothing to say about anything."""
         self.everyone = everyone
         self._shared: dict[Needs, dict[str, Shared]] = {}
         self.rules = tuple(rule for policy in self.policies for rule in policy.rules)
