@@ -42,6 +42,8 @@ class Place:
         self.model = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert self.model.stdout is not None
         url = self.model.stdout.readline().strip()
+        if not url:
+            raise SystemExit("The recorded model did not start; what it said stands above.")
         target = {"name": "recorded", "vendor": "recorded", "url": url, "model": "gpt-4o"}
         (self.folder / "models.json").write_text(json.dumps({"targets": [target]}))
         self.server: subprocess.Popen[bytes] | None = None
@@ -135,7 +137,8 @@ async def read(place: Place, conversations: list[Conversation]) -> tuple[list[st
             after = 0
             while rows := await client.journal(address=f"airline/{number}", after=after, limit=1_000):
                 after = rows[-1].seq
-                outputs += [r.value for r in rows if r.verb == "tool" and r.kind == "step"]
+                # these tools make steps of their own: that one was called is a step before them, what came of it one behind
+                outputs += [r.value for r in rows if r.verb == "result"]
             recorded = list(conversation.calls())
             total += len(recorded)
             for place_, call in enumerate(recorded):
