@@ -13,6 +13,7 @@ import base64
 import struct
 import sys
 import zlib
+from types import SimpleNamespace
 from typing import Any, cast
 
 import mcp_types as types
@@ -191,7 +192,8 @@ async def _nobody(request: Request) -> Acting:
 async def main(port: int) -> None:
     """Serve."""
     carried = McpEndpoint(lambda: server, _nobody)
-    front = HttpServer(cast(Any, None), cast(Any, None), "127.0.0.1", port)
+    no_models = SimpleNamespace(at_once=lambda posted: False)  # pyright: ignore[reportUnknownLambdaType]
+    front = HttpServer(cast(Any, no_models), cast(Any, None), "127.0.0.1", port)
     front.mount(PATH, carried.answer, carried.stop)
     await front.start()
     print(f"{front.url}{PATH}", flush=True)

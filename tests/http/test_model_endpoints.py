@@ -184,3 +184,50 @@ async def test_who_hangs_up_calls_the_vendor_off(tmp_path: Path) -> None:
                 break
             await stream.close()
         await vendor.until(lambda: vendor.calls[0].cancelled_by_client, 5)
+
+
+BAD_PROVIDERS = [
+    ("wrong key", bad.WrongKey()),
+    ("unknown model", bad.UnknownModel()),
+    ("HTML with 200", bad.Html(200)),
+    ("HTML with 502", bad.Html(502)),
+    ("empty body", bad.EmptyBody()),
+]
+
+
+@pytest.mark.parametrize(("name", "fault"), BAD_PROVIDERS, ids=[b[0] for b in BAD_PROVIDERS])
+async def test_a_bad_provider_is_gone_round(tmp_path: Path, name: str, fault: Any) -> None:
+    async with front(tmp_path, bad.always(fault), bad.always(Reply("fine"))) as (f, (ill, _)), f.openai() as client:
+        stream = await client.chat.completions.create(
+            model="smart", messages=[{"role": "user", "content": "x"}], stream=True
+        )
+        text = "".join([choice.delta.content or "" async for chunk in stream for choice in chunk.choices])
+        assert text == "fine"
+        assert len(ill.calls) <= 5
+
+
+@pytest.mark.parametrize(("name", "fault"), BAD_PROVIDERS, ids=[b[0] for b in BAD_PROVIDERS])
+async def test_alone_a_bad_provider_is_a_clear_error_and_not_asked_for_ever(tmp_path: Path, name: str, fault: Any) -> None:
+    async with front(tmp_path, bad.always(fault)) as (f, (ill,)), f.openai() as client:
+        with pytest.raises(openai.APIStatusError) as caught:
+            await client.chat.completions.create(model="smart", messages=[{"role": "user", "content": "x"}], stream=True)
+        assert caught.value.response.headers["x-holdfast-error"].startswith("model."), str(caught.value)
+        assert "<html" not in str(caught.value).lower()
+        assert len(ill.calls) <= 6
+
+
+async def test_malformed_arguments_of_a_tool_call_reach_the_program_as_the_model_wrote_them(tmp_path: Path) -> None:
+    broken = Reply(tool_calls=[("c1", "look", '{"x": 1')])
+    async with front(tmp_path, bad.always(broken)) as (f, _), f.openai() as client:
+        async with client.chat.completions.stream(
+            model="smart", messages=[{"role": "user", "content": "x"}], tools=TOOLS
+        ) as running:
+            pieces = [event async for event in running if event.type == "chunk"]
+        written = "".join(
+            call.function.arguments or ""
+            for piece in pieces
+            for choice in piece.chunk.choices
+            for call in choice.delta.tool_calls or ()
+            if call.function
+        )
+        assert written == '{"x": 1'

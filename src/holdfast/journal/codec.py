@@ -185,7 +185,8 @@ def failure_of(error: BaseException) -> Failure:
     """An error as a value."""
     if isinstance(error, HoldfastError):
         cause = str(error.details.get("type", ""))
-        return Failure(type(error).__name__, error.code, error.message, cause)
+        kind = next(c.__name__ for c in type(error).__mro__ if c.__name__ in CLASSES)  # rooms have kinds of their own below
+        return Failure(kind, error.code, error.message, cause)
     text = str(error) or type(error).__name__
     return Failure("", "", text, type(error).__name__)
 
