@@ -61,9 +61,9 @@ def test_another_declaration_is_another_version() -> None:
     assert len(versions) == 3
 
 
-def test_an_agent_as_a_tool_takes_content() -> None:
+def test_an_agent_as_a_tool_takes_content_and_its_answer_has_labels_of_its_own() -> None:
     asked = Agent("billing", model="m").as_tool()
-    assert asked.declared == Declared(effects=True, trusted=False, roles={"content": "content"})
+    assert asked.declared == Declared(effects=True, trusted=True, roles={"content": "content"})
 
 
 DOCUMENT = {

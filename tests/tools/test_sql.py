@@ -210,7 +210,7 @@ async def test_reading_is_all_that_reading_may_do(shop: Shop) -> None:
 
 async def test_writing_is_granted_and_its_transaction_is_one_statement(shop: Shop) -> None:
     query, _ = shop.tools(write=True)
-    assert (query.effects, query.idempotent, query.declared.named("content")) == (True, False, ("sql",))
+    assert (query.effects, query.idempotent, query.declared.named("destination")) == (True, False, ("sql",))
     assert (await shop.ask("UPDATE orders SET cents = cents + 1 WHERE customer = 1", write=True))["changed"] == 2
     found = await shop.ask("DELETE FROM orders WHERE id = 3 RETURNING id", write=True)
     assert found["rows"] == [[3]] and found["changed"] == 1
