@@ -42,7 +42,7 @@ def tour(bundle: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str
         yield base
     finally:
         os.killpg(process.pid, signal.SIGINT)
-        process.wait(30)
+        process.wait(60)
 
 
 def _wait_for_life(process: subprocess.Popen[bytes], base: str, log: Path) -> None:

@@ -20,6 +20,7 @@ from .director import Director
 
 _AGENTS = Path(__file__).with_name("agents.py")
 _START_SECONDS = 30.0
+_STOP_SECONDS = 12.0
 
 
 class Tour:
@@ -46,7 +47,7 @@ class Tour:
         command += ["--unix", self.url.removeprefix("holdfast+unix://"), "--models", str(models), "--http", str(self.port)]
         with self.log.open("ab") as log:
             self._server = subprocess.Popen(  # noqa: ASYNC220
-                [*command, "--no-reload", "--name", "tour"],
+                [*command, "--no-reload", "--name", "tour", "--grace", "2s"],
                 stdout=log,
                 stderr=log,
                 env=self._environment,
@@ -82,14 +83,15 @@ class Tour:
 
     def stop(self) -> None:
         """End everything that was started here."""
-        for process in (self._server, self._model):
-            if process is not None and process.poll() is None:
-                process.send_signal(signal.SIGTERM)
-                try:
-                    process.wait(15)
-                except subprocess.TimeoutExpired:
-                    process.kill()
-                    process.wait()
+        going = [p for p in (self._server, self._model) if p is not None and p.poll() is None]
+        for process in going:
+            process.send_signal(signal.SIGTERM)
+        for process in going:
+            try:
+                process.wait(_STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
 
 def find_examples() -> Path:
