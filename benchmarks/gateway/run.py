@@ -72,6 +72,14 @@ def upstream() -> tuple[subprocess.Popen[str], str]:
     return process, process.stdout.readline().strip()
 
 
+def bare(url: str) -> Running:
+    """A pass-through with Holdfast's own HTTP front and client, and nothing in between."""
+    command = [sys.executable, "-m", "benchmarks.gateway.bare", url]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    return Running(f"{process.stdout.readline().strip()}/chat/completions", "none", [process])
+
+
 def ours(url: str, folder: Path) -> Running:
     """Holdfast, with everything on."""
     price = {"input": 1.0, "output": 2.0}
@@ -121,6 +129,7 @@ def run(quick: bool, peers: bool) -> dict[str, Any]:
             direct = measure(Running(f"{url}/chat/completions", "none", [process]), 1, seconds)
             found["direct_p50_ms"], found["direct_p99_ms"] = direct["p50_ms"], direct["p99_ms"]
             found |= _figures(lambda: ours(url, folder), direct, seconds)
+            found["bare"] = _figures(lambda: bare(url), direct, seconds)
         if peers:
             from benchmarks.gateway import peers as others
 
