@@ -9,19 +9,24 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
 
 import msgspec
 
 from ..domain.errors import HoldfastError, NotFound, Rejected
 from ..mailbox.worker import Worker
 from ..ports import store as ports
+from ..sdk.declared import Document
 from ..turn.definition import Definition, Registry
 from . import loader, snapshot
 from .loader import Loaded
 from .snapshot import Snapshot
 
 log = logging.getLogger("holdfast")
+
+_DECLARED = "resource:"
+"""How the places begin of agents that are resources."""
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -127,6 +132,42 @@ class Code:
         archives = {c.snapshot.digest: c.snapshot.pack() for c in self.current.values()}
         await self.store.publish(rows, archives)
 
+    # -- from resources -----------------------------------------------------------------------------------------
+
+    def try_declared(self, document: Document) -> Loaded:
+        """Load an agent that is, or may become, a resource; nothing runs on it yet. Raises what is wrong with it."""
+        found = snapshot.of_document(document, Path.cwd())
+        loaded = self.loaded.get(found.version)
+        if loaded is None:
+            loaded = self.loaded[found.version] = loader.load(found)
+        for agent in loaded.agents:
+            agent.definition.declared = True
+        return loaded
+
+    def take_declared(self, document: Document) -> bool:
+        """New turns begin on this; whether that changes anything. Raises what is wrong with it."""
+        place = _DECLARED + document.name
+        loaded = self.try_declared(document)
+        before = self.current.get(place)
+        if before is not None and before.version == loaded.version and document.name not in self.registry.closed:
+            return False
+        self._check_names(place, loaded)
+        self.current[place] = loaded
+        for agent in loaded.agents:
+            if loaded.defines(agent):
+                self.registry.add(agent.definition)
+        return True
+
+    def close_declared(self, names: Collection[str]) -> bool:
+        """Of the agents that were resources only these are any more; whether that changes anything."""
+        gone = [
+            place for place in self.current if place.startswith(_DECLARED) and place.removeprefix(_DECLARED) not in names
+        ]
+        for place in gone:
+            del self.current[place]
+            self.registry.closed.add(place.removeprefix(_DECLARED))
+        return bool(gone)
+
     # -- from the archive ---------------------------------------------------------------------------------------
 
     async def load_needed(self) -> list[tuple[str, str]]:
@@ -188,16 +229,21 @@ class Code:
     @property
     def has_old(self) -> bool:
         """Whether anything is loaded that new turns do not use."""
-        return any(self.registry.latest[name].version != version for name, version in self.registry.versions)
+        latest = self.registry.latest
+        return any(
+            name in self.registry.closed or latest[name].version != version for name, version in self.registry.versions
+        )
 
     async def forget_unneeded(self, worker: Worker) -> list[tuple[str, str]]:
         """Unload versions that no open turn needs. Returns them."""
         needed = {(name, version) for name, version, _ in await self.store.versions_in_use()}
-        needed |= {(d.name, d.version) for d in self.registry.latest.values()}
+        needed |= {(d.name, d.version) for d in self.registry.latest.values() if d.name not in self.registry.closed}
         needed |= {_running_on(turn) for a in worker.holdings.actives.values() for turn in a.running}
         gone = [pair for pair in self.registry.versions if pair not in needed]
         for name, version in gone:
             self.registry.remove(name, version)
+            if name in self.registry.closed and not any(other == name for other, _ in self.registry.versions):
+                self.registry.latest.pop(name, None)
         kept = {version for _, version in self.registry.versions} | {c.version for c in self.current.values()}
         for version in [v for v in self.loaded if v not in kept]:
             self.loaded.pop(version).unload()

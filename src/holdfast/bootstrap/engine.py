@@ -30,6 +30,7 @@ from ..turn import branches
 from ..turn.definition import Registry
 from .grants import follow_grants
 from .policies import Policies
+from .routes import follow_models
 from .secrets import secrets_of_environment
 
 log = logging.getLogger("holdfast")
@@ -86,6 +87,7 @@ class Engine:
         """Ask models there from now on."""
         self.worker.models = models
         models.recovered = lambda target: self.worker.usher.recovered()
+        follow_models(self.worker.resources, models)
 
     async def start(self) -> None:
         """Enlist, take up what waits, and begin to work."""

@@ -48,9 +48,7 @@ def make_gateway(
     """A gateway over the real world, unless something else is given; what it answers is written to the cassette ``record``.
     Raises ``Rejected(cassette.unwritable)``."""
     if upstream is None:
-        upstream = HttpUpstream()
-        if any(target.url.startswith(SCHEME) for target in models.targets):
-            upstream = TapedUpstream(upstream)
+        upstream = TapedUpstream(HttpUpstream())  # a target with a recording may be declared at any time
     recorder = Recorder(record, secrets_here(models.targets)) if record else None
     return Gateway(models, upstream, clock or SystemClock(), random or SystemRandom(), recorder, secrets)
 

@@ -28,8 +28,10 @@ from ..link import Endpoint, Listener
 from ..link.frames import Hello
 from ..protocols.wire.hub import Hub
 from ..protocols.wire.service import WireService
+from ..sdk.declared import Document
 from ..secrets import Masked
 from .code import Change, Code, Versions
+from .declared import DeclaredAgents
 from .engine import Engine
 from .guarding import Guarding, save_habits
 from .identity import check_admitted, check_reach, make_identity, tls_context
@@ -192,6 +194,10 @@ class Server:
             await self.code.load_published()
         for built_in in BUILT_IN:
             self.registry.add(built_in.definition)
+        await self.engine.worker.resources.load()
+        declared = DeclaredAgents(self.code, self.engine, self.registry)
+        declared.take_up()
+        declared.follow()
         await self.code.publish()
         for name, version in await self.code.load_needed():
             log.info("loaded version %s of %s for turns in flight", version, name)
@@ -244,6 +250,10 @@ class Server:
     def drain(self) -> None:
         """See ``Host``."""
         self.engine.worker.loop.call_later(0.05, self.stopping.set)
+
+    def try_agent(self, document: Document) -> None:
+        """See ``Host``."""
+        self.code.try_declared(document)
 
     # -- beside the turns ---------------------------------------------------------------------------------------
 

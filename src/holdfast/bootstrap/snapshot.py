@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 
 from ..domain.errors import NotFound, Rejected
-from ..sdk.declared import module_of
+from ..sdk.declared import Document, module_of, module_of_documents
 
 _DECLARED = (".yaml", ".yml")
 _FOREIGN = frozenset(sys.stdlib_module_names) | {"holdfast"}
@@ -71,13 +71,26 @@ def take(place: str) -> Snapshot:
 
     Raises ``NotFound(agents.not_found)`` and ``Rejected(agents.syntax)``.
     """
-    root, entry = _find_declared(place) if place.endswith(_DECLARED) else _find(place)
-    modules: dict[str, Source] = {}
-    wanted = [entry]
-    if place.endswith(_DECLARED):
-        path = Path(place).resolve()
-        modules[entry] = Source(path.name, False, module_of(path))
-        wanted = _imports(modules[entry], entry)
+    if not place.endswith(_DECLARED):
+        root, entry = _find(place)
+        return _gather(root, entry, {}, [entry])
+    root, entry = _find_declared(place)
+    path = Path(place).resolve()
+    return _of_module(root, entry, Source(path.name, False, module_of(path)))
+
+
+def of_document(document: Document, root: Path) -> Snapshot:
+    """The snapshot of an agent that was applied as a resource. Its functions are looked for in ``root``."""
+    entry = "declared_" + "".join(c if c.isalnum() else "_" for c in document.name)
+    return _of_module(root, entry, Source("", False, module_of_documents([document], f"the resource {document.name}")))
+
+
+def _of_module(root: Path, entry: str, source: Source) -> Snapshot:
+    return _gather(root, entry, {entry: source}, _imports(source, entry))
+
+
+def _gather(root: Path, entry: str, modules: dict[str, Source], wanted: list[str]) -> Snapshot:
+    """A module with the project's own modules that it needs."""
     while wanted:
         name = wanted.pop()
         if name in modules:

@@ -12,6 +12,7 @@ from ..domain.errors import HoldfastError
 from . import (
     approving,
     auditing,
+    declaring,
     doctor,
     doing,
     errors,
@@ -70,6 +71,7 @@ for room in (
     looking,
     steering,
     guarding,
+    declaring,
     policies,
     schedules,
     identity,

@@ -8,7 +8,8 @@ from .habits import habits
 from .identity.held import token
 from .outside import ASK, ASK_SPEC, outside
 from .schedules import schedule
+from .subscriptions import subscription
 
-BUILT_IN = (schedule, outside, token, approval, habits, desk)
+BUILT_IN = (schedule, subscription, outside, token, approval, habits, desk)
 
 __all__ = ["ASK", "ASK_SPEC", "BUILT_IN"]

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from ..domain.address import DEFAULT_TENANT, name_of
 from ..domain.conversation import Ended, PartBegan, PartGrew, Thinking, ToolCall
@@ -14,13 +13,13 @@ from ..domain.errors import NotFound, Rejected
 from ..domain.principal import EVERY_TENANT, Principal
 from ..mailbox.budgets import scope_in, window_of
 from ..mailbox.worker import Worker
-from ..ports.ledger import DIMENSIONS, LABEL, Amounts, Bounds, Budget, UsageRow
+from ..ports.ledger import DIMENSIONS, LABEL, Amounts, Budget, UsageRow
 from ..ports.store import Store
+from .budgets import budget_of
 from .registry import operation
 from .views import BudgetView, CostView, Done, ForecastView, ModelView, Piece
 
 _PIECES = 10_000
-PERIODS = ("turn", "hour", "day", "month", "ever")
 
 
 class GatewayOperations:
@@ -99,24 +98,7 @@ class GatewayOperations:
         ``scope``: system, tenant:NAME, agent:NAME (all its instances), agent:NAME/KEY, or any label (team:search). What an
         agent has others do counts for it, too. ``per``: turn, hour, day, month or ever.
         """
-        if per not in PERIODS:
-            raise Rejected("budget.malformed", f"A budget is per {', '.join(PERIODS)}; {per!r} is none of them.", per=per)
-        kind, _, rest = scope.partition(":")
-        if not kind or (scope != "system" and not rest):
-            raise Rejected(
-                "budget.malformed",
-                f"{scope!r} is no scope: system, tenant:NAME, agent:NAME, agent:NAME/KEY, or a label such as team:search.",
-                scope=scope,
-            )
-        if usd is None and tokens is None and calls is None:
-            raise Rejected("budget.malformed", "A budget bounds something: give usd, tokens or calls.")
-        try:
-            ZoneInfo(zone)
-        except (ZoneInfoNotFoundError, ValueError):
-            told = f"{zone!r} is not a time zone; write one like Europe/Berlin or UTC."
-            raise Rejected("budget.malformed", told, zone=zone) from None
-        limit = Bounds(None if usd is None else round(usd * 1e9), tokens, calls)
-        budget = Budget(self._own(name), self._scope(scope), per, limit, zone, note)
+        budget = budget_of(self._own(name), self._scope(scope), per, usd, tokens, calls, zone, note)
         await self.store.set_budget(budget)
         return self._budget(budget, Amounts(), Amounts())
 

@@ -26,7 +26,7 @@ def candidates(
         if _holds(rule.when, facts_of(job)):
             names, why = rule.targets, f"rule: {rule.when}"
             break
-    found = [(directory.targets[name], why) for name in names]
+    found = [(directory.targets[name], why) for name in names if name in directory.targets]
     fitting = [(t, w) for t, w in found if not _unfit(t, route, job)]
     if not fitting:
         reasons = "; ".join(f"{t.name}: {_unfit(t, route, job)}" for t, _ in found)

@@ -50,21 +50,34 @@ class Gateway:
         recorder: Recorder | None = None,
         secrets: Secrets | None = None,
     ) -> None:
-        self.directory = Directory(models)
-        for route in self.directory.routes.values():
-            check_rules(route)
+        self.base = models
+        """What it was made with; ``use`` is told what was declared on top of it."""
         self.clock = clock
         self.random = random
         self.caller = Caller(upstream, clock, secrets or Secrets())
         self._upstream = upstream
         self._recorder = recorder
-        self._health = {name: Health() for name in self.directory.targets}
-        self._pace = {name: Pace(target) for name, target in self.directory.targets.items()}
+        self._health: dict[str, Health] = {}
+        self._pace: dict[str, Pace] = {}
         self._rates: dict[str, _Rates] = {}
-        for target in self.directory.targets.values():
-            cost_nanos(target, Usage())  # the price table is read now, not in the middle of a turn
         self._cache: OrderedDict[bytes, tuple[float, Reply]] = OrderedDict()
+        self.directory = Directory(Models())
+        self.use(models)
         self.recovered: Callable[[str], None] = lambda name: None
+
+    def use(self, models: Models) -> None:
+        """Ask these from now on; what is under way goes on. A target that stays as it was keeps its health and its pace.
+        Raises ``Rejected`` for models that make no sense, and then nothing has changed."""
+        directory = Directory(models)
+        for route in directory.routes.values():
+            check_rules(route)
+        for name, target in directory.targets.items():
+            if self.directory.targets.get(name) != target:
+                self._health[name], self._pace[name] = Health(), Pace(target)
+                cost_nanos(target, Usage())  # the price table is read now, not in the middle of a turn
+        self.directory = directory
+        self._rates.clear()
+        self._cache.clear()
 
     def health(self, target: str) -> Health:
         """How a target is."""

@@ -144,8 +144,8 @@ class Directory:
         return found
 
     def of(self, route: Route) -> list[Target]:
-        """A route's targets, in its order."""
-        return [self.targets[name] for name in route.targets]
+        """A route's targets, in its order; of one that is out of date those that there still are."""
+        return [self.targets[name] for name in route.targets if name in self.targets]
 
     def describe(self) -> list[dict[str, Any]]:
         """What there is, for listings; no secrets."""

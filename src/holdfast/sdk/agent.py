@@ -124,6 +124,7 @@ class Agent:
         self.definition = Definition(name, doc=description or doc)
         self.definition.labels = labels or {}
         self.mind: Mind | None = None
+        self.definition.model = model
         if model:
             self.mind = Mind(
                 model,

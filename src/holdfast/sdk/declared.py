@@ -13,6 +13,7 @@ import msgspec
 
 from ..domain.conversation import Settings
 from ..domain.errors import Rejected
+from ..tools import tool
 from .agent import Agent
 from .thinking_agent import agent_as_tool
 
@@ -26,6 +27,8 @@ class ToolEntry(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
         mcp: an MCP server: ``{command: ...}`` or ``{url: ...}``, or just one of these as text.
         openapi: address or path of an OpenAPI document.
         sql: a database's URL; only read from, unless ``write`` is true.
+        tool, server: a Tool or an MCPServer that was applied as a resource; only for agents that are resources themselves.
+        declare: beside ``python``: what the gate and retries have to know of the function, as in ``@tool(...)``.
     """
 
     python: str = ""
@@ -33,6 +36,12 @@ class ToolEntry(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     mcp: str | dict[str, Any] | None = None
     openapi: str | dict[str, Any] | None = None
     sql: str | dict[str, Any] | None = None
+    tool: str = ""
+    server: str = ""
+    declare: dict[str, Any] = {}
+
+
+_KINDS = ("python", "agent", "mcp", "openapi", "sql", "tool", "server")
 
 
 class Document(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
@@ -66,29 +75,45 @@ def read(path: Path) -> list[Document]:
     if not documents:
         raise Rejected("agents.yaml", f"{path.name} is empty. Write `kind: Agent`, a name and a model.", path=str(path))
     for document in documents:
-        for entry in document.tools:
-            kinds = [k for k in entry.__struct_fields__ if getattr(entry, k)]
-            if len(kinds) != 1:
-                raise Rejected(
-                    "agents.yaml",
-                    f"{path.name}: a tool of {document.name!r} must be one of python, agent, mcp, openapi, sql; this is "
-                    f"{' and '.join(kinds) or 'none of them'}.",
-                    path=str(path),
-                )
-            if entry.python.count(":") > 1 or (entry.python and ":" not in entry.python):
-                raise Rejected(
-                    "agents.yaml", f"{path.name}: write python: module:function, not {entry.python!r}.", path=str(path)
-                )
+        try:
+            check_document(document, resolved=True)
+        except ValueError as error:
+            raise Rejected("agents.yaml", f"{path.name}: {error}.", path=str(path)) from error
         if isinstance(document.output, str):
             document.output = _schema(path, document.output)
     return documents
 
 
+def check_document(document: Document, *, resolved: bool = False) -> None:
+    """That the tools of an agent are each one thing; with ``resolved`` none may name another resource. Raises
+    ``ValueError``."""
+    for entry in document.tools:
+        kinds = [kind for kind in _KINDS if getattr(entry, kind)]
+        if len(kinds) != 1:
+            raise ValueError(
+                f"a tool of {document.name!r} must be one of {', '.join(_KINDS)}; this is "
+                f"{' and '.join(kinds) or 'none of them'}"
+            )
+        if entry.python.count(":") > 1 or (entry.python and ":" not in entry.python):
+            raise ValueError(f"write python: module:function, not {entry.python!r}")
+        if resolved and (entry.tool or entry.server):
+            raise ValueError(
+                f"{entry.tool or entry.server!r} is a resource; only an agent that is applied as one (holdfast apply) can "
+                "name it"
+            )
+        if entry.declare and not entry.python:
+            raise ValueError("declare belongs to python; other tools say of themselves what they are")
+
+
 def module_of(path: Path) -> bytes:
     """The Python module that a YAML file stands for: its documents, and the functions that they name."""
-    documents = read(path)
+    return module_of_documents(read(path), path.name)
+
+
+def module_of_documents(documents: list[Document], origin: str) -> bytes:
+    """The module of documents that came from somewhere."""
     functions = sorted({t.python for d in documents for t in d.tools if t.python})
-    lines = [f'"""Made from {path.name}."""', "", "from holdfast.sdk.declared import declare"]
+    lines = [f'"""Made from {origin}."""', "", "from holdfast.sdk.declared import declare"]
     names: list[str] = []
     for number, place in enumerate(functions):
         module, _, function = place.partition(":")
@@ -113,7 +138,8 @@ def _agent(document: Document, functions: Mapping[str, Callable[..., Any]], made
     servers: list[Any] = []
     for entry in document.tools:
         if entry.python:
-            tools.append(functions[entry.python])
+            function = functions[entry.python]
+            tools.append(tool(**entry.declare)(function) if entry.declare else function)
         elif entry.agent:
             known = made.get(entry.agent)
             tools.append(agent_as_tool(entry.agent, known.definition.doc if known else ""))

@@ -116,7 +116,7 @@ class HandlerSpec:
 class Definition:
     """A kind of agent: a name, a version (the content hash of its code) and handlers."""
 
-    __slots__ = ("doc", "fingerprint", "handlers", "labels", "name", "source", "thinks", "version")
+    __slots__ = ("declared", "doc", "fingerprint", "handlers", "labels", "model", "name", "source", "thinks", "version")
 
     def __init__(self, name: str, version: str = "", doc: str = "") -> None:
         self.name = name
@@ -128,6 +128,10 @@ class Definition:
         """What the costs of its instances are told apart by, unless a message says otherwise."""
         self.thinks = False
         """Whether a model decides what it does, so that the gate asks where each value came from."""
+        self.model = ""
+        """The route that it thinks with, if it does."""
+        self.declared = False
+        """Whether it was applied as a resource, so that another one may take its place."""
         self.fingerprint = ""
         """What besides the handlers' code makes a definition what it is: instructions, tools, model."""
 
@@ -197,12 +201,15 @@ class Registry:
         self.versions: dict[tuple[str, str], Definition] = {}
         self.common: dict[str, HandlerSpec] = {}
         """Handlers that every definition has."""
+        self.closed: set[str] = set()
+        """Names that take no new messages: they were declared, and are no more; their turns in flight come to an end."""
 
     def add(self, definition: Definition, *, latest: bool = True) -> None:
         """Make a definition runnable; ``latest`` says that new turns begin on it."""
         self.versions[definition.name, definition.version] = definition
         if latest or definition.name not in self.latest:
             self.latest[definition.name] = definition
+            self.closed.discard(definition.name)
 
     def remove(self, name: str, version: str) -> None:
         """Forget a version that nobody needs any more."""
@@ -220,7 +227,7 @@ class Registry:
         """Names to versions, newest first."""
         found: dict[str, list[str]] = {name: [d.version] for name, d in self.latest.items()}
         for name, version in self.versions:
-            if version not in found[name]:
+            if version not in found.setdefault(name, []):
                 found[name].append(version)
         return {name: tuple(versions) for name, versions in found.items()}
 

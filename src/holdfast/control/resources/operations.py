@@ -1,0 +1,369 @@
+"""Operations around resources: plan, apply, roll back, look back."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+
+from ...domain.errors import Conflict, HoldfastError, NotFound, Rejected
+from ...mailbox.worker import Worker
+from ...ports.resources import Resource
+from ...ports.store import Store
+from ...turn.definition import Registry
+from ..registry import operation
+from . import planning
+from .documents import APPLIED, OWN, SET, Wanted, canonical, read_documents, theirs
+from .kinds import Here
+from .merging import differences
+from .planning import Plan, Step, spec_of
+from .registered import KINDS, kind_of, place_of
+from .views import AppliedView, FieldView, KindView, PlanView, ResourceView
+
+DEFAULT_SET = "default"
+
+
+class ResourceOperations:
+    """Part of ``Operations``."""
+
+    store: Store
+    worker: Worker
+    registry: Registry
+    host: Any
+
+    # -- looking ------------------------------------------------------------------------------------------------
+
+    @operation(scope="read", path="GET /kinds", command="kinds", changes=False)
+    async def kinds(self) -> list[KindView]:
+        """List the kinds of resources, and what each may say."""
+        rows, _ = await planning.all_rows(self.store)
+        return [
+            KindView(
+                kind=kind.name,
+                what=(kind.spec.__doc__ or "").strip().partition("\n")[0] if kind.spec is not dict else "",
+                in_files=kind.in_files,
+                of_tenants=kind.of_tenants,
+                resources=sum(1 for row in rows.values() if row.kind == kind.name),
+                schema=msgspec.json.schema(kind.spec),
+            )
+            for kind in KINDS.values()
+        ]
+
+    @operation(scope="read", path="GET /resources", command="get", changes=False)
+    async def resources(self, kind: str = "", tenant: str | None = None) -> list[ResourceView]:
+        """List what was declared: all resources, of one kind or tenant if given."""
+        if kind:
+            kind_of(kind)
+        rows, _ = await planning.all_rows(self.store)
+        found = [r for r in rows.values() if kind in ("", r.kind) and tenant in (None, r.tenant)]
+        return [view(row) for row in sorted(found, key=lambda r: (place_of(r.kind), r.name, r.tenant))]
+
+    @operation(
+        scope="read",
+        path="GET /resources/{kind}/{name}",
+        command="get",
+        changes=False,
+        errors=("resource.unknown", "resource.kind"),
+    )
+    async def resource(self, kind: str, name: str, tenant: str = "") -> ResourceView:
+        """Tell everything about one resource, and whether what holds is what was declared."""
+        row = await self._row(kind, name, tenant)
+        found = view(row)
+        live = await planning.live_of(self._here, kind_of(kind), row.key, row)
+        held: dict[str, Any] = live["spec"] if live else {}
+        found.drift = [FieldView(path=d.path, before=d.before, after=d.after) for d in differences(found.spec, held)]
+        return found
+
+    @operation(
+        scope="read",
+        path="GET /resources/{kind}/{name}/history",
+        command="history",
+        changes=False,
+        errors=("resource.unknown", "resource.kind"),
+        next=(("rollback", "to put it back to one of these versions"),),
+    )
+    async def resource_history(self, kind: str, name: str, tenant: str = "") -> list[ResourceView]:
+        """List all versions of a resource, newest first: who changed it, when and why."""
+        kind_of(kind)
+        rows = await self.store.resource_versions(kind, name, tenant)
+        if not rows:
+            raise unknown(kind, name)
+        return [view(row) for row in rows]
+
+    @operation(scope="read", path="GET /drift", command="get", changes=False)
+    async def drift(self) -> list[ResourceView]:
+        """List the resources where what holds is not what was declared."""
+        found: list[ResourceView] = []
+        rows, _ = await planning.all_rows(self.store)
+        for row in rows.values():
+            if (kind := KINDS.get(row.kind)) is not None and kind.elsewhere:
+                seen = await self.resource(*row.key)
+                if seen.drift:
+                    found.append(seen)
+        return found
+
+    @operation(scope="read", path="GET /export", command="export", changes=False)
+    async def export(self, kind: str = "", tenant: str | None = None) -> list[dict[str, Any]]:
+        """Write out what was declared, as documents that can be applied again."""
+        found = await self.resources(kind, tenant)
+        return [document(v) for v in found if (k := KINDS.get(v.kind)) is not None and k.in_files]
+
+    # -- changing -----------------------------------------------------------------------------------------------
+
+    @operation(
+        scope="read",
+        path="POST /plan",
+        command="plan",
+        changes=False,
+        errors=("resource.malformed", "resource.kind", "resource.twice"),
+        next=(("apply", "with the plan's digest, to do exactly this"),),
+    )
+    async def plan(
+        self,
+        documents: list[dict[str, Any]],
+        prune: bool = False,
+        force: bool = False,
+        set: str = DEFAULT_SET,
+        sources: list[str] | None = None,
+        effects: bool = True,
+    ) -> PlanView:
+        """Tell what applying documents would change, whom that would touch, and what others changed meanwhile.
+
+        ``prune``: what belongs to this ``set`` and is in no document goes. ``force``: what others changed is put back.
+        The plan's digest names exactly these changes; ``apply`` with it does them or nothing.
+        """
+        plan, rows = await self._plan(documents, prune, force, set, sources)
+        if effects:
+            await planning.foresee(self._here, plan, rows)
+        return planning.shown(plan)
+
+    @operation(
+        scope="configure",
+        path="POST /apply",
+        command="apply",
+        again=False,
+        errors=("resource.malformed", "resource.kind", "resource.twice", "resource.clash", "resource.changed", "plan.stale"),
+        next=(("rollback", "to undo it"), ("resource_history", "to see who changed what")),
+    )
+    async def apply(
+        self,
+        documents: list[dict[str, Any]],
+        reason: str = "",
+        prune: bool = False,
+        force: bool = False,
+        set: str = DEFAULT_SET,
+        plan: str = "",
+        sources: list[str] | None = None,
+        by: str = "person",
+        dry_run: bool = False,
+    ) -> AppliedView:
+        """Make what documents say so: all of it or nothing, as one revision, and let it take effect.
+
+        ``plan``: the digest of a plan; if what would be done is not exactly that any more, nothing is (``plan.stale``).
+        """
+        made, _ = await self._plan(documents, prune, force, set, sources)
+        if plan and plan != made.digest:
+            raise Conflict(
+                "plan.stale",
+                f"What would be applied now ({made.digest}) is not what was planned ({plan}): the files or what is there "
+                "have changed. Nothing was applied. Plan again, and look at what is different.",
+                plan=plan,
+                now=made.digest,
+            )
+        made.check_merged()
+        if dry_run:
+            return AppliedView(revision=made.revision, digest=made.digest, results=planning.shown(made).results)
+        if said := {step.own[APPLIED]: canonical(step.said) for step in made.writing if step.said is not None}:
+            await self.store.keep(said)
+        return await self._apply(made, reason, by)
+
+    @operation(
+        scope="configure",
+        path="POST /rollback",
+        command="rollback",
+        again=False,
+        errors=("resource.unknown", "resource.no_version", "resource.changed"),
+    )
+    async def rollback(
+        self,
+        kind: str = "",
+        name: str = "",
+        version: int = 0,
+        tenant: str = "",
+        revision: int = 0,
+        reason: str = "",
+        by: str = "person",
+        dry_run: bool = False,
+    ) -> AppliedView:
+        """Put a resource back to a version of before (0: the one before this), or everything back to a ``revision``."""
+        rows, now = await planning.all_rows(self.store)
+        if revision and (kind or name or version):
+            raise Rejected("operation.input", "Name a resource, or a revision of all of them, not both.")
+        if revision:
+            steps = [s for r in await self._since(revision) if (s := await self._back(r, revision=revision)) is not None]
+            why = f"rolled back to revision {revision}"
+        else:
+            kind_of(kind)
+            versions = await self.store.resource_versions(kind, name, tenant)
+            if not versions:
+                raise unknown(kind, name)
+            step = await self._back(versions[0], version=version)
+            steps = [step] if step is not None else []
+            why = f"rolled back to version {version or 'before'}"
+        steps.sort(key=lambda s: place_of(s.wanted.kind))
+        plan = Plan(steps, now)
+        planning.check_together(self._here, plan, rows)
+        if dry_run:
+            await planning.foresee(self._here, plan, rows)
+            return AppliedView(revision=now, digest=plan.digest, results=planning.shown(plan).results)
+        return await self._apply(plan, reason or why, by)
+
+    @operation(
+        scope="configure",
+        path="DELETE /resources/{kind}/{name}",
+        command="delete",
+        errors=("resource.unknown", "resource.malformed", "resource.changed"),
+        next=(("rollback", "to bring it back"),),
+    )
+    async def delete_resource(
+        self, kind: str, name: str, tenant: str = "", reason: str = "", by: str = "person", dry_run: bool = False
+    ) -> AppliedView:
+        """Let a resource go; what there was stays in its history, and can be rolled back to."""
+        rows, now = await planning.all_rows(self.store)
+        row = await self._row(kind, name, tenant)
+        plan = Plan([await planning.removal(self._here, row)], now)
+        planning.check_together(self._here, plan, rows)
+        if dry_run:
+            await planning.foresee(self._here, plan, rows)
+            return AppliedView(revision=now, digest=plan.digest, results=planning.shown(plan).results)
+        return await self._apply(plan, reason, by)
+
+    # -- how ----------------------------------------------------------------------------------------------------
+
+    async def _plan(
+        self, documents: list[dict[str, Any]], prune: bool, force: bool, set: str, sources: list[str] | None
+    ) -> tuple[Plan, dict[Any, Resource]]:
+        rows, revision = await planning.all_rows(self.store)
+        wanted = read_documents(documents, sources or [])
+        return await planning.make_plan(self._here, wanted, rows, revision, prune=prune, force=force, set=set), rows
+
+    async def _apply(self, plan: Plan, reason: str, by: str) -> AppliedView:
+        shown = planning.shown(plan)
+        changes = [planning.change_of(step) for step in plan.writing]
+        revision = await self.store.apply_resources(changes, by, reason, self.worker.clock.now_ms())
+        failed: list[str] = []
+        for step in plan.writing:
+            if step.kind.elsewhere and step.action != "record":
+                await _trying(step, self._take_effect, failed)
+        await self.worker.resources.load()
+        return AppliedView(revision=revision, digest=plan.digest, results=shown.results, failed=failed)
+
+    async def _since(self, revision: int) -> list[Resource]:
+        """The newest versions of all that changed after a revision."""
+        found: list[Resource] = []
+        while page := await self.store.resources(after=found[-1].revision if found else revision):
+            found += page
+        return found
+
+    async def _back(self, newest: Resource, *, version: int = 0, revision: int = 0) -> Step | None:
+        """The step that puts a resource back; None if it is so already."""
+        kind, key = kind_of(newest.kind), newest.key
+        versions = await self.store.resource_versions(*key)
+        older = [v for v in versions if v.version < newest.version]
+        if revision:
+            then = next((v for v in older if v.revision <= revision), None)
+        else:
+            then = next((v for v in versions if v.version == version), None) if version else next(iter(older), None)
+            if then is None:
+                raise NotFound(
+                    "resource.no_version",
+                    f"{key[0]} {key[1]!r} has no version {version or 'before this one'}; it has "
+                    f"{', '.join(str(v.version) for v in versions)}.",
+                    kind=key[0],
+                    name=key[1],
+                )
+        gone = then is None or then.deleted
+        row = None if newest.deleted else newest
+        live = await planning.live_of(self._here, kind, key, row)
+        last = next((v for v in versions if not v.deleted), newest)
+        own = {k: v for k, v in last.labels.items() if k.startswith(OWN)}  # what the files said last they still say
+        value = None
+        if then is not None and not gone:
+            spec = kind.read(Wanted(*key, theirs(then.labels), spec_of(then)))
+            value = {"labels": theirs(then.labels), "spec": spec}
+        if value is None and row is None:
+            return None
+        step = Step(Wanted(*key, {}, {}), kind, row, live, planning.Merged(value, [], []), own=own)
+        step.action = "delete" if gone else "create" if row is None else "change"
+        return step
+
+    async def _row(self, kind: str, name: str, tenant: str) -> Resource:
+        kind_of(kind)
+        versions = await self.store.resource_versions(kind, name, tenant)
+        if not versions or versions[0].deleted:
+            raise unknown(kind, name)
+        return versions[0]
+
+    async def _take_effect(self, step: Step) -> None:
+        _, name, tenant = step.wanted.key
+        if step.value is None:
+            await step.kind.drop(self._here, name, tenant)
+        else:
+            await step.kind.put(self._here, name, tenant, step.value["spec"])
+
+    @property
+    def _here(self) -> Here:
+        return Here(self.store, self.worker, self.registry, self.host, self._ask, self.send)
+
+    async def send(self, to: str, handler: str, payload: bytes) -> Any:
+        raise NotImplementedError
+
+    async def _ask(self, to: Any, handler: str, args: list[Any], key: str) -> Any:
+        raise NotImplementedError
+
+
+async def _trying(step: Step, take: Callable[[Step], Awaitable[None]], failed: list[str]) -> None:
+    """What was declared is declared; that it did not take effect is told, and shows as drift until it is applied again."""
+    try:
+        await take(step)
+    except HoldfastError as error:
+        failed.append(f"{step.wanted.kind} {step.wanted.name}: {error.message}")
+
+
+def view(row: Resource) -> ResourceView:
+    """A version for people and programs."""
+    return ResourceView(
+        kind=row.kind,
+        name=row.name,
+        tenant=row.tenant,
+        version=row.version,
+        revision=row.revision,
+        labels=theirs(row.labels),
+        spec=spec_of(row),
+        author=row.author,
+        reason=row.reason,
+        at=row.at,
+        deleted=row.deleted,
+        managed=row.labels.get(SET, "") if APPLIED in row.labels else "",
+    )
+
+
+def document(found: ResourceView) -> dict[str, Any]:
+    """A resource as its document."""
+    about: dict[str, Any] = {"kind": found.kind, "name": found.name}
+    if found.tenant:
+        about["tenant"] = found.tenant
+    if found.labels:
+        about["labels"] = found.labels
+    return {**about, "spec": found.spec} if KINDS[found.kind].wrapped else {**about, **found.spec}
+
+
+def unknown(kind: str, name: str) -> NotFound:
+    """No resource has this name."""
+    return NotFound(
+        "resource.unknown", f"There is no {kind} {name!r}. `holdfast get {kind}` lists them.", kind=kind, name=name
+    )
+
+
+__all__ = ["ResourceOperations"]
