@@ -249,8 +249,8 @@ async def test_somebody_else_at_the_same_moment_is_noticed(runtime: Runtime, ops
 
 
 async def test_a_dry_run_does_nothing(ops: Operations) -> None:
-    dry = await ops.apply([budget()], dry_run=True)
-    assert told(dry) == [("create", "Budget", "small")]
+    dry = await ops.invoke("apply", {"documents": [budget(), group("a")], "dry_run": True})
+    assert dry.would == "write Group leads, write Budget small"
     assert await ops.resources() == [] and await ops.budgets() == []
 
 

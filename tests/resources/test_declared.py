@@ -1,4 +1,4 @@
-"""Agents and models that are applied take effect in servers and workers that run, and the command line tells what will be."""
+"""Agents and models that are applied take effect in running servers and workers; the command line tells what will be."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def place(tmp_path: Path) -> Iterator[Place]:
 
 
 def recording(folder: Path, *words: str) -> str:
-    """A recorded model that looks an order up and then says these words, whatever it was told first."""
-    said, cassette = [Said("system", [Text("x")])], Cassette()
+    """A recorded model that looks an order up and then says these words, to clerks."""
+    said, cassette = [Said("system", [Text("You are a clerk.")])], Cassette()
     call = Answer([ToolCall("a", "look", '{"number": 7}')], "tool_calls", Usage(100, 10))
     for answer in (call, *(Answer([Text(text)], "stop", Usage(120, 5)) for text in words)):
         cassette.add(Prompt("recorded", list(said)), answer)
@@ -67,6 +67,19 @@ def clerk(instructions: str = "You are a clerk.", **more: Any) -> dict[str, Any]
     return {"kind": "Agent", "name": "clerk", "model": "recorded", "instructions": instructions, "tools": tools, **more}
 
 
+def answered(place: Place, *command: str) -> str:
+    """What a command says once it succeeds."""
+    said: list[str] = []
+
+    def tried() -> bool:
+        ended = place.run(*command)
+        said.append(ended.out.strip())
+        return ended.code == 0
+
+    until(tried, f"an answer to {' '.join(command)}")
+    return said[-1]
+
+
 LOOK = {"kind": "Tool", "name": "look", "python": "clerk_tools:look"}
 
 
@@ -77,8 +90,8 @@ def test_an_agent_that_is_applied_is_served_at_once(place: Place) -> None:
     assert place.run("plan", "-f", file).code == 2
     applied = place.run("apply", "-f", file, "-m", "a first clerk", "--by", "ann")
     assert applied.code == 0, applied.err
-    spoken = until(lambda: (r := place.run("chat", "clerk/1", "is", "it", "here?")).code == 0 and r, "a clerk that answers")
-    assert spoken.out.strip() == "It is here." and (place.folder / "looked.txt").read_text() == "7\n"
+    spoken = answered(place, "chat", "clerk/1", "is", "it", "here?")
+    assert spoken == "It is here." and (place.folder / "looked.txt").read_text() == "7\n"
     assert place.run("plan", "-f", file).code == 0
     [version] = [v for v in place.run("versions", "-o", "json").json if v["name"] == "clerk"]
     assert version["archived"] and version["latest"]
@@ -108,7 +121,7 @@ def test_a_turn_in_flight_ends_on_what_it_began_with_and_new_ones_begin_on_the_n
     server.wait(10)
     (place.folder / "hold").unlink()
     place.up()
-    until(lambda: place.run("ps", "-o", "json").json[0]["doing"] == "idle", "an end of the turn")
+    until(lambda: "It is here." in place.run("journal", "clerk/1", "-o", "json").out, "an end of the turn")
     entries = place.run("journal", "clerk/1", "-o", "json").json
     assert "It is here." in json.dumps(entries), "the turn that was in flight went on after the crash"
     begun = {e["version"] for e in entries if e["version"]}
@@ -147,8 +160,8 @@ def test_routes_change_under_running_agents(place: Place) -> None:
     answers = [recording(place.folder, text) for text in ("First.", "Second.")]
     file = write(place.folder, "m.yaml", clerk(tools=[{"tool": "look"}]), LOOK, *models(answers[0], "first"))
     assert place.run("apply", "-f", file).code == 0
-    first = until(lambda: (r := place.run("chat", "clerk/1", "x")).code == 0 and r, "an answer")
-    assert first.out.strip() == "First."
+    first = answered(place, "chat", "clerk/1", "x")
+    assert first == "First."
     write(place.folder, "m.yaml", clerk(tools=[{"tool": "look"}]), LOOK, *models(answers[1], "second"))
     plan = place.run("plan", "-f", file)
     assert "Route recorded: change" in plan.out and "1 agent(s) of clerk" in plan.out
@@ -204,7 +217,7 @@ def test_the_command_line_plans_with_its_exit_code(place: Place) -> None:
     place.run("plan", "-f", str(place.folder / "nowhere")).failed("resource.no_file")
     exported = place.run("export").out
     (place.folder / "b.yaml").write_text(exported)
-    assert place.run("plan", "-f", file).code == 1, "the export has the 6 that was declared, and somebody made it a 9"
+    assert place.run("plan", "-f", file).code == 0, "what is exported is what was declared; the 9 is drift"
     assert place.run("apply", "-f", file, "--force").code == 0
     assert place.run("budget", "list", "-o", "json").json[0]["limit_usd"] == 6
 

@@ -18,7 +18,6 @@ Set = Annotated[str, typer.Option("--set", help="Which set of files this is; pru
 Reason = Annotated[str, typer.Option("-m", "--reason", help="What for; kept with the change.", show_default=False)]
 Tenant = Annotated[str, typer.Option("--tenant", help="Of which tenant.", show_default=False)]
 Named = Annotated[str, typer.Argument(help="KIND/NAME.", metavar="KIND/NAME")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would happen.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -74,7 +73,6 @@ def apply(
     planned: Annotated[
         str, typer.Option("--plan", help="The digest of a plan: this and nothing else is done.", show_default=False)
     ] = "",
-    dry_run: DryRun = False,
     by: Annotated[str, typer.Option("--by", help="Who does it.", envvar="USER")] = "person",
     output: Output = Format.table,
     url: Url = "",
@@ -86,7 +84,7 @@ def apply(
     found, sources = documents.read(file)
     given: dict[str, Any] = {"documents": found, "sources": sources, "prune": prune, "force": force, "set": set}
     why = reason or f"applied {', '.join(file)}"
-    request = {**given, "reason": why, "plan": planned, "by": by, "dry_run": dry_run}
+    request = {**given, "reason": why, "plan": planned, "by": by}
     _show_applied(session.run(lambda c: c.channel.request("apply", **request), url, store), output)
 
 
@@ -96,7 +94,6 @@ def rollback(
     revision: Annotated[int, typer.Option("--revision", help="Everything, as it was at this revision.")] = 0,
     reason: Reason = "",
     tenant: Tenant = "",
-    dry_run: DryRun = False,
     by: Annotated[str, typer.Option("--by", help="Who does it.", envvar="USER")] = "person",
     output: Output = Format.table,
     url: Url = "",
@@ -107,7 +104,7 @@ def rollback(
 
     kind, name = _named(resource) if resource else ("", "")
     given: dict[str, Any] = {"kind": kind, "name": name, "version": to, "revision": revision, "tenant": tenant}
-    request = {**given, "reason": reason, "by": by, "dry_run": dry_run}
+    request = {**given, "reason": reason, "by": by}
     _show_applied(session.run(lambda c: c.channel.request("rollback", **request), url, store), output)
 
 
@@ -115,7 +112,6 @@ def delete(
     resource: Named,
     reason: Reason = "",
     tenant: Tenant = "",
-    dry_run: DryRun = False,
     by: Annotated[str, typer.Option("--by", help="Who does it.", envvar="USER")] = "person",
     output: Output = Format.table,
     url: Url = "",
@@ -125,7 +121,7 @@ def delete(
     from . import session
 
     kind, name = _named(resource)
-    given: dict[str, Any] = {"kind": kind, "name": name, "tenant": tenant, "reason": reason, "by": by, "dry_run": dry_run}
+    given: dict[str, Any] = {"kind": kind, "name": name, "tenant": tenant, "reason": reason, "by": by}
     _show_applied(session.run(lambda c: c.channel.request("delete_resource", **given), url, store), output)
 
 

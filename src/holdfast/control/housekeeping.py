@@ -10,6 +10,7 @@ from ..domain.errors import NotFound
 from ..domain.principal import EVERY_TENANT, Principal
 from ..mailbox.worker import Worker
 from ..ports.store import Store
+from ..sdk.declared import Document
 from ..secrets import masked
 from ..turn.definition import Registry
 from .holds import held_in
@@ -25,6 +26,10 @@ class Host(Protocol):
 
     def drain(self) -> None:
         """Let this process finish and end."""
+        ...
+
+    def try_agent(self, document: Document) -> None:
+        """Whether an agent that is to be declared can be made here: raises what is wrong with it."""
         ...
 
 

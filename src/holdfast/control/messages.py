@@ -154,6 +154,13 @@ class MessageOperations:
 
     async def _known(self, to: str, handler: str = "") -> HandlerSpec | None:
         definition = self.registry.find(name_of(to))
+        if name_of(to) in self.registry.closed:
+            raise NotFound(
+                "agent.unknown",
+                f"The agent {name_of(to)!r} was declared once and is no more. `holdfast history Agent/{name_of(to)}` says "
+                "who removed it and why; `holdfast rollback` brings it back.",
+                agent=name_of(to),
+            )
         if definition is not None:
             return definition.handler(handler) if handler else None
         published = [d for d in await self.store.definitions() if d.name == name_of(to)]

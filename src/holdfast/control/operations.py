@@ -34,6 +34,7 @@ from .messages import MessageOperations
 from .policies import PolicyOperations
 from .registry import find
 from .rehearsal import rehearse
+from .resources.operations import ResourceOperations
 from .scheduling import ScheduleOperations
 from .steering import SteeringOperations
 
@@ -53,6 +54,7 @@ class Operations(
     HousekeepingOperations,
     PolicyOperations,
     ScheduleOperations,
+    ResourceOperations,
     DiagnosisOperations,
     CommandCenterOperations,
 ):

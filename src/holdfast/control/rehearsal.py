@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 from ..domain.address import short
 from ..domain.message import Kind, Message
+from ..ports.resources import Change
 from ..ports.store import Commit
 from .registry import Operation
 from .views import View
@@ -76,6 +77,16 @@ class _Store:
             raise _Would(f"{name.replace('_', ' ')} {', '.join(plain)}".strip())
 
         return tell
+
+    async def keep(self, artifacts: dict[str, bytes]) -> None:
+        """What is kept is named by its content; what refers to it is told."""
+
+    async def apply_resources(self, changes: Sequence[Change], author: str, reason: str, at: int) -> int:
+        """Tell of the changes."""
+        told = [f"{'delete' if c.body is None else 'write'} {c.kind} {c.name}" for c in changes]
+        if not told:
+            return 0
+        raise _Would(", ".join(told))
 
 
 class _Flow:

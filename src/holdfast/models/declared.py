@@ -7,7 +7,6 @@ is left out and told, so that one such route takes no other one away.
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,13 +19,7 @@ from .routes import Models, Route, Target
 log = logging.getLogger("holdfast")
 
 SECRET = "secret:"
-"""How a target's key begins that names a declared secret."""
-
-
-def secret_place(text: str) -> bool:
-    """Whether this says where a secret is, instead of being one."""
-    scheme, _, rest = text.partition(":")
-    return scheme in ("env", "file") and bool(rest.strip())
+"""How a target's key begins that names a declared secret, or one that the worker finds by itself."""
 
 
 def with_declared(base: Models, targets: Mapping[str, Any], routes: Mapping[str, Any], secrets: Mapping[str, Any]) -> Models:
@@ -48,17 +41,8 @@ def _target(name: str, spec: Any, secrets: Mapping[str, Any]) -> Target | None:
     except (msgspec.ValidationError, TypeError) as error:
         log.warning("the target %s is not used here: %s", name, error)
         return None
-    if not target.key.startswith(SECRET):
-        return target
-    secret = secrets.get(target.key.removeprefix(SECRET))
-    if secret is None:
-        log.warning("the target %s is not used here: there is no %s", name, target.key)
-        return None
-    place = str(secret["from"])
-    scheme, _, rest = place.partition(":")
-    if scheme == "env" and rest not in os.environ:
-        log.warning("the target %s has no key here: %s is not set", name, place)
-    return msgspec.structs.replace(target, key=place)
+    declared = secrets.get(target.key.removeprefix(SECRET)) if target.key.startswith(SECRET) else None
+    return target if declared is None else msgspec.structs.replace(target, key=str(declared["from"]))
 
 
 def _route(name: str, spec: Any, known: Mapping[str, Target]) -> Route | None:

@@ -38,6 +38,8 @@ class Here:
     ask: Callable[[Address, str, list[Any], str], Awaitable[Any]]
     """Asks an agent: whom, which handler, with what, under which key."""
     send: Callable[[Address, str, bytes], Awaitable[Any]]
+    dry_run: Callable[..., Awaitable[Any]]
+    """Asks policies about what was recorded."""
 
     async def tell(self, to: Address, handler: str, *args: Any) -> None:
         """Tell one of the system's agents. Where none runs (a store that a command opened) it hears when one does."""

@@ -7,9 +7,13 @@ from typing import Any
 
 import msgspec
 
+from ...domain.address import Address
 from ...domain.errors import Conflict, HoldfastError, NotFound, Rejected
+from ...domain.message import Message
+from ...domain.principal import EVERY_TENANT, Principal, crossed
+from ...flow import Flow
 from ...mailbox.worker import Worker
-from ...ports.resources import Resource
+from ...ports.resources import Named, Resource
 from ...ports.store import Store
 from ...turn.definition import Registry
 from ..registry import operation
@@ -29,15 +33,17 @@ class ResourceOperations:
 
     store: Store
     worker: Worker
+    flow: Flow
     registry: Registry
     host: Any
+    principal: Principal
 
     # -- looking ------------------------------------------------------------------------------------------------
 
-    @operation(scope="read", path="GET /kinds", command="kinds", changes=False)
+    @operation(path="GET /kinds", command="kinds", changes=False)
     async def kinds(self) -> list[KindView]:
         """List the kinds of resources, and what each may say."""
-        rows, _ = await planning.all_rows(self.store)
+        rows, _ = await self._resource_rows()
         return [
             KindView(
                 kind=kind.name,
@@ -50,17 +56,16 @@ class ResourceOperations:
             for kind in KINDS.values()
         ]
 
-    @operation(scope="read", path="GET /resources", command="get", changes=False)
+    @operation(path="GET /resources", command="get", changes=False)
     async def resources(self, kind: str = "", tenant: str | None = None) -> list[ResourceView]:
         """List what was declared: all resources, of one kind or tenant if given."""
         if kind:
             kind_of(kind)
-        rows, _ = await planning.all_rows(self.store)
+        rows, _ = await self._resource_rows()
         found = [r for r in rows.values() if kind in ("", r.kind) and tenant in (None, r.tenant)]
         return [view(row) for row in sorted(found, key=lambda r: (place_of(r.kind), r.name, r.tenant))]
 
     @operation(
-        scope="read",
         path="GET /resources/{kind}/{name}",
         command="get",
         changes=False,
@@ -68,7 +73,7 @@ class ResourceOperations:
     )
     async def resource(self, kind: str, name: str, tenant: str = "") -> ResourceView:
         """Tell everything about one resource, and whether what holds is what was declared."""
-        row = await self._row(kind, name, tenant)
+        row = await self._resource_row(kind, name, tenant)
         found = view(row)
         live = await planning.live_of(self._here, kind_of(kind), row.key, row)
         held: dict[str, Any] = live["spec"] if live else {}
@@ -76,7 +81,6 @@ class ResourceOperations:
         return found
 
     @operation(
-        scope="read",
         path="GET /resources/{kind}/{name}/history",
         command="history",
         changes=False,
@@ -85,17 +89,13 @@ class ResourceOperations:
     )
     async def resource_history(self, kind: str, name: str, tenant: str = "") -> list[ResourceView]:
         """List all versions of a resource, newest first: who changed it, when and why."""
-        kind_of(kind)
-        rows = await self.store.resource_versions(kind, name, tenant)
-        if not rows:
-            raise unknown(kind, name)
-        return [view(row) for row in rows]
+        return [view(row) for row in await self._resource_versions(kind, name, tenant)]
 
-    @operation(scope="read", path="GET /drift", command="get", changes=False)
+    @operation(path="GET /drift", command="get", changes=False)
     async def drift(self) -> list[ResourceView]:
         """List the resources where what holds is not what was declared."""
         found: list[ResourceView] = []
-        rows, _ = await planning.all_rows(self.store)
+        rows, _ = await self._resource_rows()
         for row in rows.values():
             if (kind := KINDS.get(row.kind)) is not None and kind.elsewhere:
                 seen = await self.resource(*row.key)
@@ -103,7 +103,7 @@ class ResourceOperations:
                     found.append(seen)
         return found
 
-    @operation(scope="read", path="GET /export", command="export", changes=False)
+    @operation(path="GET /export", command="export", changes=False)
     async def export(self, kind: str = "", tenant: str | None = None) -> list[dict[str, Any]]:
         """Write out what was declared, as documents that can be applied again."""
         found = await self.resources(kind, tenant)
@@ -112,7 +112,6 @@ class ResourceOperations:
     # -- changing -----------------------------------------------------------------------------------------------
 
     @operation(
-        scope="read",
         path="POST /plan",
         command="plan",
         changes=False,
@@ -139,7 +138,6 @@ class ResourceOperations:
         return planning.shown(plan)
 
     @operation(
-        scope="configure",
         path="POST /apply",
         command="apply",
         again=False,
@@ -156,7 +154,6 @@ class ResourceOperations:
         plan: str = "",
         sources: list[str] | None = None,
         by: str = "person",
-        dry_run: bool = False,
     ) -> AppliedView:
         """Make what documents say so: all of it or nothing, as one revision, and let it take effect.
 
@@ -172,14 +169,11 @@ class ResourceOperations:
                 now=made.digest,
             )
         made.check_merged()
-        if dry_run:
-            return AppliedView(revision=made.revision, digest=made.digest, results=planning.shown(made).results)
         if said := {step.own[APPLIED]: canonical(step.said) for step in made.writing if step.said is not None}:
             await self.store.keep(said)
         return await self._apply(made, reason, by)
 
     @operation(
-        scope="configure",
         path="POST /rollback",
         command="rollback",
         again=False,
@@ -194,49 +188,37 @@ class ResourceOperations:
         revision: int = 0,
         reason: str = "",
         by: str = "person",
-        dry_run: bool = False,
     ) -> AppliedView:
         """Put a resource back to a version of before (0: the one before this), or everything back to a ``revision``."""
-        rows, now = await planning.all_rows(self.store)
+        rows, now = await self._resource_rows()
         if revision and (kind or name or version):
             raise Rejected("operation.input", "Name a resource, or a revision of all of them, not both.")
         if revision:
             steps = [s for r in await self._since(revision) if (s := await self._back(r, revision=revision)) is not None]
             why = f"rolled back to revision {revision}"
         else:
-            kind_of(kind)
-            versions = await self.store.resource_versions(kind, name, tenant)
-            if not versions:
-                raise unknown(kind, name)
-            step = await self._back(versions[0], version=version)
+            step = await self._back((await self._resource_versions(kind, name, tenant))[0], version=version)
             steps = [step] if step is not None else []
             why = f"rolled back to version {version or 'before'}"
         steps.sort(key=lambda s: place_of(s.wanted.kind))
         plan = Plan(steps, now)
         planning.check_together(self._here, plan, rows)
-        if dry_run:
-            await planning.foresee(self._here, plan, rows)
-            return AppliedView(revision=now, digest=plan.digest, results=planning.shown(plan).results)
         return await self._apply(plan, reason or why, by)
 
     @operation(
-        scope="configure",
         path="DELETE /resources/{kind}/{name}",
         command="delete",
         errors=("resource.unknown", "resource.malformed", "resource.changed"),
         next=(("rollback", "to bring it back"),),
     )
     async def delete_resource(
-        self, kind: str, name: str, tenant: str = "", reason: str = "", by: str = "person", dry_run: bool = False
+        self, kind: str, name: str, tenant: str = "", reason: str = "", by: str = "person"
     ) -> AppliedView:
         """Let a resource go; what there was stays in its history, and can be rolled back to."""
-        rows, now = await planning.all_rows(self.store)
-        row = await self._row(kind, name, tenant)
+        rows, now = await self._resource_rows()
+        row = await self._resource_row(kind, name, tenant)
         plan = Plan([await planning.removal(self._here, row)], now)
         planning.check_together(self._here, plan, rows)
-        if dry_run:
-            await planning.foresee(self._here, plan, rows)
-            return AppliedView(revision=now, digest=plan.digest, results=planning.shown(plan).results)
         return await self._apply(plan, reason, by)
 
     # -- how ----------------------------------------------------------------------------------------------------
@@ -244,14 +226,14 @@ class ResourceOperations:
     async def _plan(
         self, documents: list[dict[str, Any]], prune: bool, force: bool, set: str, sources: list[str] | None
     ) -> tuple[Plan, dict[Any, Resource]]:
-        rows, revision = await planning.all_rows(self.store)
-        wanted = read_documents(documents, sources or [])
+        rows, revision = await self._resource_rows()
+        wanted = self._at_home(read_documents(documents, sources or []))
         return await planning.make_plan(self._here, wanted, rows, revision, prune=prune, force=force, set=set), rows
 
     async def _apply(self, plan: Plan, reason: str, by: str) -> AppliedView:
         shown = planning.shown(plan)
         changes = [planning.change_of(step) for step in plan.writing]
-        revision = await self.store.apply_resources(changes, by, reason, self.worker.clock.now_ms())
+        revision = await self.store.apply_resources(changes, self.principal.sender(by), reason, self.worker.clock.now_ms())
         failed: list[str] = []
         for step in plan.writing:
             if step.kind.elsewhere and step.action != "record":
@@ -260,10 +242,13 @@ class ResourceOperations:
         return AppliedView(revision=revision, digest=plan.digest, results=shown.results, failed=failed)
 
     async def _since(self, revision: int) -> list[Resource]:
-        """The newest versions of all that changed after a revision."""
+        """The newest versions of all that files could describe and that changed after a revision: a breaker that tripped
+        since then stays as it is."""
         found: list[Resource] = []
-        while page := await self.store.resources(after=found[-1].revision if found else revision):
-            found += page
+        after = revision
+        while page := await self.store.resources(after=after):
+            after = page[-1].revision
+            found += [r for r in page if self._reaches(r.tenant) and (k := KINDS.get(r.kind)) is not None and k.in_files]
         return found
 
     async def _back(self, newest: Resource, *, version: int = 0, revision: int = 0) -> Step | None:
@@ -298,12 +283,11 @@ class ResourceOperations:
         step.action = "delete" if gone else "create" if row is None else "change"
         return step
 
-    async def _row(self, kind: str, name: str, tenant: str) -> Resource:
-        kind_of(kind)
-        versions = await self.store.resource_versions(kind, name, tenant)
-        if not versions or versions[0].deleted:
+    async def _resource_row(self, kind: str, name: str, tenant: str) -> Resource:
+        newest = (await self._resource_versions(kind, name, tenant))[0]
+        if newest.deleted:
             raise unknown(kind, name)
-        return versions[0]
+        return newest
 
     async def _take_effect(self, step: Step) -> None:
         _, name, tenant = step.wanted.key
@@ -314,9 +298,43 @@ class ResourceOperations:
 
     @property
     def _here(self) -> Here:
-        return Here(self.store, self.worker, self.registry, self.host, self._ask, self.send)
+        return Here(self.store, self.worker, self.registry, self.host, self._ask, self._tell, self.dry_run_policy)
 
-    async def send(self, to: str, handler: str, payload: bytes) -> Any:
+    async def _resource_rows(self) -> tuple[dict[Named, Resource], int]:
+        """All resources that the caller reaches."""
+        rows, revision = await planning.all_rows(self.store)
+        return {key: row for key, row in rows.items() if self._reaches(row.tenant)}, revision
+
+    def _reaches(self, tenant: str) -> bool:
+        """What belongs to no tenant is the business of who reaches all of them."""
+        return self.principal.tenant in (EVERY_TENANT, tenant)
+
+    def _at_home(self, wanted: list[Wanted]) -> list[Wanted]:
+        """Documents of somebody who belongs to a tenant are that tenant's. Raises ``Rejected(tenant.crossed)``."""
+        who = self.principal
+        for document in wanted:
+            if who.tenant != EVERY_TENANT and not document.tenant and kind_of(document.kind, document.place).of_tenants:
+                document.tenant = who.tenant
+            if not self._reaches(document.tenant):
+                raise crossed(who.subject, document.tenant or EVERY_TENANT)
+        return wanted
+
+    async def _resource_versions(self, kind: str, name: str, tenant: str) -> list[Resource]:
+        kind_of(kind)
+        who = self.principal
+        versions = await self.store.resource_versions(kind, name, tenant or ("" if self._reaches("") else who.tenant))
+        if not versions or not self._reaches(versions[0].tenant):
+            raise unknown(kind, name)
+        return versions
+
+    async def _tell(self, to: Address, handler: str, payload: bytes) -> None:
+        await self.flow.accept(self._message(to, handler, payload), wait=False)
+
+    def _message(self, to: Address, handler: str, payload: bytes, key: str = "") -> Message:
+        raise NotImplementedError
+
+    async def dry_run_policy(self, text: str, since: int = 0, until: int = 0, agent: str = "", limit: int = 200) -> Any:
+        """See ``PolicyOperations``."""
         raise NotImplementedError
 
     async def _ask(self, to: Any, handler: str, args: list[Any], key: str) -> Any:

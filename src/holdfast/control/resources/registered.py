@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...domain.errors import Rejected
 from .agents import AgentKind, McpServerKind, ToolKind
-from .governing import BreakerKind, GrantKind, GroupKind, PolicyKind
+from .governing import BehaviourKind, BreakerKind, GrantKind, GroupKind, HoldKind, PolicyKind
 from .kinds import Kind
 from .money import BudgetKind
 from .routing import RouteKind, SecretKind, TargetKind
@@ -26,6 +26,8 @@ KINDS: dict[str, Kind] = {
         SubscriptionKind(),
         GrantKind(),
         BreakerKind(),
+        HoldKind(),
+        BehaviourKind(),
     )
 }
 _PLACES = {name: place for place, name in enumerate(KINDS)}

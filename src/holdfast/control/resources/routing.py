@@ -11,8 +11,8 @@ from typing import Any
 import msgspec
 
 from ...models.choose import check_rules
-from ...models.declared import secret_place
 from ...models.routes import Route, Target
+from ...secrets import is_reference
 from .agents import of_definitions
 from .documents import Wanted
 from .kinds import After, Here, Kind, Touched, plain, wrong
@@ -20,7 +20,7 @@ from .views import EffectView
 
 
 class SecretSpec(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, rename={"from_": "from"}):
-    """Where a secret is: ``env:NAME`` or ``file:PATH``, on every worker that needs it."""
+    """Where a secret is: ``env:NAME``, ``file:PATH`` or ``secret:NAME`` (a vault), on every worker that needs it."""
 
     from_: str
     description: str = ""
@@ -34,8 +34,8 @@ class SecretKind(Kind):
 
     def convert(self, wanted: Wanted) -> dict[str, Any]:
         found = super().convert(wanted)
-        if not secret_place(found["from"]):
-            raise ValueError("a Secret says where it is, from: env:NAME or from: file:PATH; its value is never written here")
+        if not is_reference(found["from"]):
+            raise ValueError("a Secret says where it is, from: env:NAME, file:PATH or secret:NAME; never what it is")
         return found
 
 
@@ -48,14 +48,9 @@ class TargetKind(Kind):
 
     def convert(self, wanted: Wanted) -> dict[str, Any]:
         target = msgspec.convert({**wanted.spec, "name": wanted.name}, Target)
-        if target.key and not secret_place(target.key) and not target.key.startswith("secret:"):
+        if target.key and not is_reference(target.key):
             raise ValueError("key says where the secret is: secret:NAME, env:NAME or file:PATH; never the key itself")
         return _without_name(target)
-
-    def check(self, wanted: Wanted, after: After, here: Here) -> None:
-        key = str(wanted.spec.get("key", ""))
-        if key.startswith("secret:") and ("Secret", key.removeprefix("secret:"), "") not in after:
-            raise wrong(wanted, f"it names the Secret {key.removeprefix('secret:')!r}, which there is not")
 
     async def effects(self, here: Here, touched: Touched, after: After) -> list[EffectView]:
         routes = [n for (k, n, _), spec in after.items() if k == "Route" and touched.name in spec.get("targets", ())]

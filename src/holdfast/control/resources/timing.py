@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from ...domain.address import DEFAULT_TENANT, address, name_of
+from ...domain.address import DEFAULT_TENANT, address, tenant_of
 from ...domain.address import short as short_of
 from ...domain.errors import HoldfastError
 from ...domain.topics import check_topic
@@ -39,17 +39,20 @@ class ScheduleKind(Kind):
     name = "Schedule"
     spec = ScheduleSpec
     elsewhere = True
+    of_tenants = True
     needs = ("Agent",)
 
     def convert(self, wanted: Wanted) -> dict[str, Any]:
         spec = msgspec.convert(wanted.spec, ScheduleSpec)
-        spec.to, spec.every = short_of(address(spec.to)), _seconds(spec.every)
+        spec.to, spec.every = _own_address(spec.to, wanted.tenant), _seconds(spec.every)
         occurrences.check(_rule(spec), spec.missed)
-        schedules.target(wanted.name)
+        schedules.target(wanted.name, wanted.tenant or DEFAULT_TENANT)
         return plain(spec)
 
     async def live(self, here: Here, name: str, tenant: str) -> dict[str, Any] | None:
-        kept: schedules.Spec | None = await _kept(here, str(schedules.target(name)), "spec", schedules.Spec)
+        kept: schedules.Spec | None = await _kept(
+            here, str(schedules.target(name, tenant or DEFAULT_TENANT)), "spec", schedules.Spec
+        )
         if kept is None:
             return None
         rule = kept.rule
@@ -62,11 +65,11 @@ class ScheduleKind(Kind):
     async def put(self, here: Here, name: str, tenant: str, spec: dict[str, Any]) -> None:
         found = msgspec.convert(spec, ScheduleSpec)
         kept = schedules.Spec(address(found.to), found.handler, found.args, found.kwargs, _rule(found), found.missed)
-        await here.tell(schedules.target(name), "set", kept)
+        await here.tell(schedules.target(name, tenant or DEFAULT_TENANT), "set", kept)
 
     async def drop(self, here: Here, name: str, tenant: str) -> None:
         try:
-            await here.tell(schedules.target(name), "remove")
+            await here.tell(schedules.target(name, tenant or DEFAULT_TENANT), "remove")
         except HoldfastError as error:
             if error.code != "schedule.unknown":
                 raise
@@ -105,7 +108,7 @@ class SubscriptionKind(Kind):
     def convert(self, wanted: Wanted) -> dict[str, Any]:
         spec = msgspec.convert(wanted.spec, SubscriptionSpec)
         check_topic(spec.topic.replace("*", "x").replace(">", "x"))
-        spec.to = short_of(address(spec.to))
+        spec.to = _own_address(spec.to, wanted.tenant)
         return plain(spec)
 
     async def live(self, here: Here, name: str, tenant: str) -> dict[str, Any] | None:
@@ -126,7 +129,16 @@ class SubscriptionKind(Kind):
         verb = "starts" if touched.after else "starts no more"
         to = str(spec.get("to", ""))
         note = f"what is published on {spec.get('topic')} {verb} {spec.get('handler')} of {to}"
-        return [EffectView(kind="messages", note=note, agents=[to] if name_of(address(to)) else [])]
+        return [EffectView(kind="messages", note=note, agents=[to])]
+
+
+def _own_address(to: str, tenant: str) -> str:
+    """An address within the tenant that the resource belongs to."""
+    home = tenant or DEFAULT_TENANT
+    found = address(to, home)
+    if tenant_of(found) != home:
+        raise ValueError(f"{to} is in another tenant than this resource; say tenant: {tenant_of(found)}")
+    return short_of(found)
 
 
 async def _kept(here: Here, place: str, key: str, kind: Any) -> Any:
