@@ -86,6 +86,7 @@ class World:
         token = await acme.create_token("desk/1", note=MARK)
         await acme.trip_breaker("tool", "mark", MARK)
         await acme.add_hold(MARK, "desk/1")
+        await acme.apply([{"kind": "Group", "name": "mark", "members": [MARK]}], MARK)
         async with asyncio.timeout(10):
             while not (asks := await acme.asks()) or not (dead := await acme.dead()):
                 await asyncio.sleep(0.01)
@@ -124,6 +125,8 @@ class World:
             await acme.stats(),
             await acme.breakers(),
             await acme.holds(),
+            await acme.resources(),
+            await acme.resource_history("Group", "mark"),
         )
         return text_of(seen)
 
@@ -167,6 +170,7 @@ def _given(method: Any, names: list[Any]) -> list[dict[str, Any]]:
         "subject_token": "x",
         "target": "/nowhere",
         "older_than_seconds": 0.0,
+        "kind": "Group",
     }
     plain = {p.name: usual[p.name] for p in parameters if p.name in usual and (p.default is p.empty or p.name == "usd")}
     if any(p.name == "id" and p.annotation == "str" for p in parameters):

@@ -19,6 +19,7 @@ OPERATIONS = dict(registry_of(Operations))
 ALONE = {
     "audit verify": "checks an export, without a server",
     "behaviour off": "is `behaviour set` in other words",
+    "diff": "is `plan` line by line",
     "do": "is any operation by its name",
     "demo": "starts servers of its own",
     "error": "reads the pages that are installed here",
@@ -45,6 +46,9 @@ SAID_OTHERWISE = {
     "overlap_seconds": "overlap",
     "id": "id",
     "text": "file files",
+    "documents": "file",
+    "kind": "resource",
+    "name": "resource",
 }
 """Inputs that a person types in another form."""
 

@@ -13,6 +13,7 @@ from holdfast import Agent, Context, Runtime
 from holdfast.control.operations import Operations
 from holdfast.control.resources.views import AppliedView, ChangeView
 from holdfast.domain.errors import Conflict, HoldfastError, NotFound, Rejected
+from holdfast.domain.principal import Principal
 from holdfast.ports.ledger import UsageRow
 from holdfast.ports.store import Commit
 
@@ -24,6 +25,11 @@ desk = Agent("desk")
 @desk.handler
 async def open_case(ctx: Context, text: str = "") -> str:
     return await ctx.wait("news") if text == "wait" else text
+
+
+@desk.handler
+async def passes_on(ctx: Context, text: str) -> None:
+    await ctx.send(desk[f"{ctx.key}-next"].open_case, text)
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -343,3 +349,57 @@ async def test_a_subscription_brings_what_is_published(runtime: Runtime, ops: Op
     assert [s[1] for s in await runtime.store.subscriptions()] == ["topic:orders.*.cancelled"]
     await ops.delete_resource("Subscription", "paid")
     assert await runtime.store.subscriptions() == []
+
+
+# -- policies -----------------------------------------------------------------------------------------------------
+
+
+async def test_a_policy_that_is_applied_judges_at_once_and_its_tests_come_first(runtime: Runtime, ops: Operations) -> None:
+    sends = {"name": "no-mail", "does": "send open_case", "then": "deny"}
+    document = {"kind": "Policy", "name": "words", "spec": {"rules": [sends]}}
+    assert (await ops.apply([document])).failed == []
+    assert [p.name for p in await ops.policies()] == ["words"]
+    test = {"name": "mail is fine", "given": {"send": "open_case"}, "expect": "allow"}
+    broken = {"kind": "Policy", "name": "words", "spec": {"rules": [sends], "tests": [test]}}
+    error = await refused("policy.test", ops.apply([broken]))
+    assert "mail is fine" in error.message
+    wrong = {"kind": "Policy", "name": "words", "spec": {"rules": [{"name": "x", "when": "(", "then": "deny"}]}}
+    await refused("policy.expression", ops.apply([wrong]))
+    await refused("resource.malformed", ops.apply([{**wrong, "spec": {"rules": 7}}]))
+    await ops.delete_resource("Policy", "words")
+    assert await ops.policies() == []
+
+
+async def test_a_plan_says_what_a_policy_would_have_said(runtime: Runtime, ops: Operations) -> None:
+    for n in range(3):
+        await runtime.call(desk[str(n)].passes_on, "x")
+    rule = {"name": "no-mail", "does": "send open_case", "then": "deny"}
+    document = {"kind": "Policy", "name": "mail", "spec": {"rules": [rule]}}
+    effects = (await only(ops, [document])).effects
+    [denied] = [e for e in effects if "deny" in e.note]
+    assert denied.count == 3 and denied.agents == [f"default/desk/{n}" for n in range(3)]
+    await ops.apply([document])
+    softer = {"kind": "Policy", "name": "mail", "spec": {"rules": [{**rule, "then": "ask"}]}}
+    change = await only(ops, [softer])
+    assert [(f.path, f.before, f.after) for f in change.fields] == [("rules.no-mail.then", "deny", "ask")]
+    [asked] = [e for e in change.effects if "ask" in e.note]
+    assert asked.count == 3 and "until now 0" in asked.note
+
+
+# -- tenants ------------------------------------------------------------------------------------------------------
+
+
+async def test_what_a_tenants_people_apply_is_their_own(ops: Operations) -> None:
+    acme = ops.acting_for(Principal("person", "ada", "acme", frozenset({"*"})))
+    globex = ops.acting_for(Principal("person", "eve", "globex", frozenset({"*"})))
+    await acme.apply([group("ada")])
+    await globex.apply([group("eve")])
+    assert [(r.tenant, r.author) for r in await acme.resources()] == [("acme", "acme/person:ada")]
+    assert [r.tenant for r in await ops.resources()] == ["acme", "globex"]
+    await refused("tenant.crossed", globex.apply([group("eve", tenant="acme")]))
+    await refused("tenant.crossed", globex.apply([budget()]))
+    await refused("resource.unknown", globex.resource_history("Group", "leads", "acme"))
+    await refused("resource.unknown", globex.rollback("Group", "leads", tenant="acme"))
+    await refused("resource.unknown", globex.delete_resource("Group", "leads", "acme"))
+    await globex.apply([], prune=True)
+    assert [r.tenant for r in await ops.resources()] == ["acme"]

@@ -65,7 +65,13 @@ def read_documents(documents: list[dict[str, Any]], sources: list[str]) -> list[
     return list(found.values())
 
 
-def _read(document: dict[str, Any], place: str) -> Wanted:
+def _read(document: Any, place: str) -> Wanted:
+    if not isinstance(document, dict):
+        raise malformed(place, "it is no mapping; write kind, name and the rest")
+    return _of_mapping(cast("dict[str, Any]", document), place)
+
+
+def _of_mapping(document: dict[str, Any], place: str) -> Wanted:
     kind = document.get("kind")
     if not isinstance(kind, str) or not kind:
         raise malformed(place, "it has no kind; write `kind: Agent`, a name, and what it is to be")
