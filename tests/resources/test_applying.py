@@ -12,7 +12,7 @@ import pytest
 from holdfast import Agent, Context, Runtime
 from holdfast.control.operations import Operations
 from holdfast.control.resources.views import AppliedView, ChangeView
-from holdfast.domain.errors import Conflict, HoldfastError, NotFound, Rejected
+from holdfast.domain.errors import Conflict, HoldfastError, NotFound, Rejected, Unavailable
 from holdfast.domain.principal import Principal
 from holdfast.ports.ledger import UsageRow
 from holdfast.ports.store import Commit
@@ -223,6 +223,27 @@ async def test_what_was_there_before_any_files_is_taken_over(ops: Operations) ->
     assert (change.action, [(f.path, f.before, f.after) for f in change.fields]) == ("change", [("usd", 7.0, 5.0)])
     await ops.apply([budget()])
     assert [b.limit_usd for b in await ops.budgets()] == [5.0]
+
+
+async def test_what_did_not_take_effect_is_made_up_for(
+    runtime: Runtime, ops: Operations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await ops.apply([budget(5), group("a")])
+
+    async def unreachable(_: Any) -> None:
+        raise Unavailable("store.unreachable", "The store did not answer.")
+
+    with monkeypatch.context() as broken:  # as if this process died right after the change was durable
+        broken.setattr(runtime.store, "set_budget", unreachable)
+        done = await ops.apply([budget(9), group("b")])
+    assert done.failed == ["Budget small: The store did not answer."]
+    assert [b.limit_usd for b in await ops.budgets()] == [5.0] and (await ops.resource("Budget", "small")).spec["usd"] == 9.0
+    change = await only(ops, [budget(9), group("b")])
+    assert (change.action, [(f.before, f.after) for f in change.fields], change.drift) == ("change", [(5.0, 9.0)], [])
+    await ops.apply([budget(9), group("b")])
+    assert [b.limit_usd for b in await ops.budgets()] == [9.0]
+    await ops.set_budget("small", "agent:desk", "day", usd=7)
+    assert [d.path for d in (await only(ops, [budget(9), group("b")])).drift] == ["usd"], "from here on it is others' doing"
 
 
 # -- plans --------------------------------------------------------------------------------------------------------

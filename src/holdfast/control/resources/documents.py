@@ -14,7 +14,7 @@ from typing import Any, cast
 import msgspec
 
 from ...domain.errors import Rejected
-from ...ports.resources import Named
+from ...ports.resources import Named, Resource
 
 OWN = "holdfast/"
 """How the labels begin that are kept here and not in anybody's files."""
@@ -117,6 +117,11 @@ def canonical(value: Any) -> bytes:
 def digest_of(value: Any) -> str:
     """A digest of content, whatever the order of its names."""
     return hashlib.sha256(canonical(value)).hexdigest()
+
+
+def in_effect(row: Resource) -> str:
+    """Key of the artifact that says: what this version wanted was put where it holds. Who dies in between leaves none."""
+    return digest_of(["in effect", *row.key, row.revision])
 
 
 def theirs(labels: Mapping[str, str]) -> dict[str, str]:

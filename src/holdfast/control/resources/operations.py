@@ -18,7 +18,7 @@ from ...ports.store import Store
 from ...turn.definition import Registry
 from ..registry import operation
 from . import planning
-from .documents import APPLIED, OWN, SET, Wanted, canonical, read_documents, theirs
+from .documents import APPLIED, OWN, SET, Wanted, canonical, in_effect, read_documents, theirs
 from .kinds import Here
 from .merging import differences
 from .planning import Plan, Step, spec_of
@@ -234,11 +234,16 @@ class ResourceOperations:
         shown = planning.shown(plan)
         changes = [planning.change_of(step) for step in plan.writing]
         revision = await self.store.apply_resources(changes, self.principal.sender(by), reason, self.worker.clock.now_ms())
-        failed: list[str] = []
-        for step in plan.writing:
-            if step.kind.elsewhere and step.action != "record":
-                await _trying(step, self._take_effect, failed)
         await self.worker.resources.load()
+        failed: list[str] = []
+        done: dict[str, bytes] = {}
+        for step in plan.writing:
+            if not step.kind.elsewhere or (step.action != "record" and not await _trying(step, self._take_effect, failed)):
+                continue
+            if (row := self.worker.resources.get(step.wanted.kind, step.wanted.name, step.wanted.tenant)) is not None:
+                done[in_effect(row)] = b"1"
+        if done:
+            await self.store.keep(done)
         return AppliedView(revision=revision, digest=plan.digest, results=shown.results, failed=failed)
 
     async def _since(self, revision: int) -> list[Resource]:
@@ -341,12 +346,14 @@ class ResourceOperations:
         raise NotImplementedError
 
 
-async def _trying(step: Step, take: Callable[[Step], Awaitable[None]], failed: list[str]) -> None:
-    """What was declared is declared; that it did not take effect is told, and shows as drift until it is applied again."""
+async def _trying(step: Step, take: Callable[[Step], Awaitable[None]], failed: list[str]) -> bool:
+    """What was declared is declared; that it did not take effect is told, and the next apply makes up for it."""
     try:
         await take(step)
     except HoldfastError as error:
         failed.append(f"{step.wanted.kind} {step.wanted.name}: {error.message}")
+        return False
+    return True
 
 
 def view(row: Resource) -> ResourceView:

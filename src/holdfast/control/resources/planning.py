@@ -9,7 +9,7 @@ import msgspec
 from ...domain.errors import Conflict, Rejected
 from ...ports.resources import Change, Named, Resource
 from ...ports.store import Store
-from .documents import APPLIED, SET, Wanted, canonical, digest_of, theirs
+from .documents import APPLIED, SET, Wanted, canonical, digest_of, in_effect, theirs
 from .kinds import Here, Kind, Touched
 from .merging import Merged, differences, merge
 from .registered import KINDS, kind_of, place_of
@@ -134,6 +134,8 @@ async def make_plan(
 async def _step(here: Here, kind: Kind, wanted: Wanted, row: Resource | None, *, force: bool, set: str) -> Step:
     said = {"labels": wanted.labels, "spec": kind.read(wanted)}
     applied = await _applied(here.store, row)
+    if kind.elsewhere and row is not None and await here.store.artifact(in_effect(row)) is None:
+        applied = None  # it may never have been put in place: what holds is what was before, not what others did
     live = await live_of(here, kind, wanted.key, row)
     merged = merge(applied, live, said, force=force) if live is not None else Merged(said, [], [])
     step = Step(wanted, kind, row, live, merged, said, {APPLIED: digest_of(said), SET: set})
