@@ -60,6 +60,11 @@ def _arguments() -> argparse.Namespace:
     center = parts.add_parser("command_center", help="the command center in a real browser, under load")
     center.add_argument("--quick", action="store_true", help="10,000 agents instead of 100,000")
     center.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
+    stopping = parts.add_parser("stopping", help="a kill switch amid thousands of turns on several worker processes")
+    stopping.add_argument("--turns", type=int, default=0, help="10,000; 1,000 with --quick")
+    stopping.add_argument("--workers", type=int, default=4)
+    stopping.add_argument("--quick", action="store_true", help="smaller numbers")
+    stopping.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
     return parser.parse_args()
 
 
@@ -70,6 +75,11 @@ def main() -> None:
         from benchmarks.command_center import run as watched
 
         _tell(watched.run(given.quick), given.json)
+        return
+    if given.part == "stopping":
+        from benchmarks.stopping import run as stopped
+
+        _tell(stopped(given.quick, given.turns, given.workers), given.json)
         return
     if given.part == "guarding":
         from benchmarks.guarding import run as guarded

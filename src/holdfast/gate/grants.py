@@ -12,8 +12,10 @@ from typing import Any
 import msgspec
 
 from ..domain.intent import Count, Decision, Intent, Verdict
+from ..journal.codec import encode
 
 _MOST_MS = 366 * 86_400_000
+"""For which uses are counted: one window for all of them, or early ones would be forgotten before the end."""
 
 
 class Grant(msgspec.Struct, frozen=True):
@@ -43,13 +45,14 @@ class Grant(msgspec.Struct, frozen=True):
 
     def covers(self, intent: Intent, rules: Iterable[str]) -> bool:
         """Whether it answers all of these rules' questions about this action."""
-        if self.verb != intent.verb or self.action != intent.name or not set(rules) <= set(self.rules):
+        asked = set(rules)
+        if self.verb != intent.verb or self.action != intent.name or not asked or not asked <= set(self.rules):
             return False
         if (self.until and intent.at > self.until) or not fnmatchcase(intent.agent, self.agent):
             return False
         given = intent.arguments
-        if any(name not in given or given[name] != value for name, value in self.equal.items()):
-            return False
+        if any(name not in given or encode(given[name]) != encode(value) for name, value in self.equal.items()):
+            return False  # compared as the journal has them: 1 is not true
         return all(_number(given.get(name), most) for name, most in self.at_most.items())
 
 
@@ -68,9 +71,8 @@ class Grants:
                 continue
             counts = decision.counts
             if grant.uses:
-                window = max(grant.until - intent.at, 60_000) if grant.until else _MOST_MS
                 why = f"the grant {grant.name} is used up"
-                counts = (*counts, Count(f"grant:{grant.name}", 1, grant.uses, window, Verdict.ASK, why))
+                counts = (*counts, Count(f"grant:{grant.name}", 1, grant.uses, _MOST_MS, Verdict.ASK, why))
             return msgspec.structs.replace(
                 decision,
                 verdict=Verdict.TRANSFORM if decision.args is not None else Verdict.ALLOW,
