@@ -103,6 +103,7 @@ def test_in_the_gatekeeper_a_breaker_comes_first_and_a_trial_is_still_judged() -
             return False
 
         needs_sources = False
+        empty = False
 
     breakers = with_(Breaker(scope="system", reason="fire drill", by="anna"))
     gate = Gatekeeper(rules=Refusing(), switches=breakers)
