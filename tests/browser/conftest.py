@@ -41,7 +41,7 @@ def tour(bundle: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str
         _wait_for_life(process, base, log)
         yield base
     finally:
-        os.killpg(process.pid, signal.SIGINT)
+        os.kill(process.pid, signal.SIGTERM)
         process.wait(60)
 
 

@@ -136,7 +136,8 @@ def play(keep: str, port: int, pace: float = 1.0, seconds: float = 0.0) -> int:
     """Show it until Ctrl-C, or for so many seconds; the exit code."""
     folder = Path(tempfile.mkdtemp(prefix="holdfast-tour-"))
     tour = Tour(folder, f"sqlite:///{os.path.abspath(keep) if keep else folder / 'tour.db'}", port)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGTERM, signal.SIGINT):  # also where whoever started it in the background let it ignore Ctrl-C
+        signal.signal(number, signal.default_int_handler)
     try:
         asyncio.run(_show(tour, pace, seconds))
     except KeyboardInterrupt:
