@@ -76,7 +76,7 @@ def test_messages_left_at_a_resting_store_are_handled_when_a_server_comes(place:
 
 
 def test_ended_turns_are_forgotten_when_they_are_old_enough(place: Place) -> None:
-    place.up("--no-reload", "--retain", "2s")
+    place.up("--no-reload", "--retain", "5s")
     place.run("call", "counter/1", "add", "1")
     place.run("send", "counter/2", "nap", "600")
     assert len(place.run("journal", "counter/1", "-o", "json").json) == 2
