@@ -23,6 +23,7 @@ from holdfast.domain.limits import Limits
 from holdfast.domain.message import Status
 from holdfast.ports.store import Commit, Worker
 from holdfast.testing.contracts.case import NOW, Member, agent, send
+from holdfast.testing.contracts.segments import cover, names
 from postgres_server import Connection, PostgresServer, connect
 
 T = TypeVar("T")
@@ -378,3 +379,25 @@ class Proxy:
             task = asyncio.create_task(work)
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+
+
+async def test_what_the_newest_transaction_of_all_writes_is_covered_however_late_it_commits(url: str) -> None:
+    """Nothing newer than it has ended while the store is looked at: no snapshot's end lies beyond it."""
+    async with opened(url) as store:
+        pen = await (await enlisted(store)).take(agent())
+        await pen.write()
+        await cover(store, 1)
+        link = await operator(url)
+        try:
+            entry = pen.entry()
+            await link.execute("BEGIN")
+            await link.execute(
+                "INSERT INTO journal (agent, seq, turn, body, hash) VALUES ($1, $2, $2, $3, $4)",
+                pen.lease.ref, entry.seq, entry.body, entry.hash,
+            )  # fmt: skip
+            for _ in range(3):  # not there yet: each look remembers how far it came
+                assert names(await store.uncovered(10)) == []
+            await link.execute("COMMIT")
+        finally:
+            await link.close()
+        assert names(await store.uncovered(10)) == [(agent(), entry.seq)]

@@ -2,8 +2,9 @@
 
 Ids of journal rows are given before their transactions commit, so that a lower id may appear after a higher one. Whoever
 looks for what is new therefore remembers two marks: up to ``safe`` nothing can appear any more; up to ``seen`` everything
-visible was read. When every transaction that had begun at the time of ``seen`` is over (``xmax``: every committer has its
-transaction id before it takes an id for a row), whatever of it was missing has been read again, and ``seen`` becomes safe.
+visible was read. When every transaction that had begun at the time of ``seen`` is over (all below ``xmax``: every committer
+has its transaction id before it takes an id for a row), whatever of it was missing has been read again, and ``seen`` becomes
+safe.
 """
 
 from __future__ import annotations
@@ -32,9 +33,9 @@ _REMEMBER = """
     INSERT INTO meta VALUES ('covered_safe', $1), ('covered_seen', $2), ('covered_xmax', $3)
     ON CONFLICT (key) DO UPDATE SET value = excluded.value
 """
-_RUNNING = """
-    SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint, pg_snapshot_xmax(pg_current_snapshot())::text::bigint
-"""
+_RUNNING = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint, pg_current_xact_id()::text::bigint"
+"""The oldest transaction that runs, and an id above all that have begun. A snapshot's ``xmax`` is none: it is above all that
+have *ended*, and the newest of those that run may be that very one."""
 _SEGMENT = "SELECT number, statement, signature, public, leaves FROM segment"
 _LAST = """
     SELECT coalesce(pg_sequence_last_value(pg_get_serial_sequence(
