@@ -424,3 +424,17 @@ async def test_what_a_tenants_people_apply_is_their_own(ops: Operations) -> None
     await refused("resource.unknown", globex.delete_resource("Group", "leads", "acme"))
     await globex.apply([], prune=True)
     assert [r.tenant for r in await ops.resources()] == ["acme"]
+
+
+async def test_who_may_configure_cannot_go_round_the_operations_of_what_governs(ops: Operations) -> None:
+    await ops.trip_breaker("agent", "desk/1", "fire drill")
+    configurer = ops.acting_for(Principal("person", "ada", "*", frozenset({"configure"})))
+    (breaker,) = [b.name for b in await ops.breakers()]
+    for kind in ("Breaker", "Grant", "Hold", "Behaviour"):
+        for work in (configurer.delete_resource(kind, breaker), configurer.rollback(kind, breaker)):
+            with pytest.raises(Rejected) as caught:
+                await work
+            assert caught.value.code == "auth.scope"
+    assert [b.name for b in await ops.breakers()] == [breaker]
+    await ops.delete_resource("Breaker", breaker)
+    assert await ops.breakers() == []

@@ -16,6 +16,7 @@ from ...mailbox.worker import Worker
 from ...ports.resources import Named, Resource
 from ...ports.store import Store
 from ...turn.definition import Registry
+from ..identity.scopes import permit_scope
 from ..registry import operation
 from . import planning
 from .documents import APPLIED, OWN, SET, Wanted, canonical, in_effect, read_documents, theirs
@@ -197,6 +198,7 @@ class ResourceOperations:
             steps = [s for r in await self._since(revision) if (s := await self._back(r, revision=revision)) is not None]
             why = f"rolled back to revision {revision}"
         else:
+            self._may_overrule(kind)
             step = await self._back((await self._resource_versions(kind, name, tenant))[0], version=version)
             steps = [step] if step is not None else []
             why = f"rolled back to version {version or 'before'}"
@@ -215,11 +217,18 @@ class ResourceOperations:
         self, kind: str, name: str, tenant: str = "", reason: str = "", by: str = "person"
     ) -> AppliedView:
         """Let a resource go; what there was stays in its history, and can be rolled back to."""
+        self._may_overrule(kind)
         rows, now = await self._resource_rows()
         row = await self._resource_row(kind, name, tenant)
         plan = Plan([await planning.removal(self._here, row)], now)
         planning.check_together(self._here, plan, rows)
         return await self._apply(plan, reason, by)
+
+    def _may_overrule(self, kind: str) -> None:
+        """What no file describes has operations of its own, each with its own scope (a breaker is reset by who may steer):
+        going round them takes every scope. Raises ``Rejected(auth.scope)``."""
+        if not kind_of(kind).in_files:
+            permit_scope(self.principal, "*")
 
     # -- how ----------------------------------------------------------------------------------------------------
 
