@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from holdfast import Agent, Context
+from holdfast.domain.conversation import Media
 
 counter = Agent("counter")
+album = Agent("album")
 
 
 @counter.handler
@@ -18,3 +20,9 @@ async def add(ctx: Context, amount: int) -> int:
 async def listen(ctx: Context) -> str:
     before = await ctx.run(lambda: "heard nothing, then ", name="begin")
     return before + await ctx.wait("news")
+
+
+@album.handler
+async def put(ctx: Context, picture: Media) -> str:
+    await ctx.state.set("picture", picture)
+    return picture.artifact

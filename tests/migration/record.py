@@ -11,13 +11,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from holdfast import Runtime
+from holdfast import Limits, Runtime
 from holdfast.adapters.postgres.link import connect
 from holdfast.adapters.postgres.place import parse
 from holdfast.adapters.sqlite import files
+from holdfast.domain.conversation import Media
 from holdfast.ports.ledger import Bounds, Budget
 from holdfast.ports.store import Definition
-from tests.migration.old_agents import counter
+from tests.migration.old_agents import album, counter
 
 Rows = dict[str, dict[str, Any]]
 """Table to its columns and rows; bytes are written as {"hex": ...}."""
@@ -29,9 +30,14 @@ _COLUMNS = """
 """
 
 
+def picture(name: bytes) -> Media:
+    """One that is too large to stay in a message of ``fill``."""
+    return Media("image/png", data=name * 100)
+
+
 async def fill(url: str) -> None:
-    """State, a turn that waits, a message that nobody has taken yet, a subscription, code."""
-    async with Runtime([counter], url) as runtime:
+    """State, a turn that waits, a message that nobody has taken yet, a subscription, code, pictures of two tenants."""
+    async with Runtime([counter, album], url, limits=Limits(media_bytes=100)) as runtime:
         await runtime.call(counter["1"].add, 2)
         await runtime.options(key="waits").send(counter["2"].listen)
         while (await runtime.describe("counter/2")).doing != "waiting for event":
@@ -41,6 +47,9 @@ async def fill(url: str) -> None:
         await runtime.send(counter["3"].add, 5)
         await runtime.store.set_budget(Budget("daily", "system", "day", Bounds(nanos=5), note="kept"))
         await runtime.store.publish([Definition("old", "v1", {"x": {}}, 1, "code")], {"code": b"zip\0"})
+        for tenant, name in (("default", b"shared"), ("acme", b"shared"), ("acme", b"own")):
+            await runtime.call(album.of(name.decode(), tenant).put, picture(name))
+        await runtime.store.keep({"f" * 64: b"by nobody"}, 5)
         await asyncio.sleep(0.2)
 
 
