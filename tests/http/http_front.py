@@ -33,7 +33,7 @@ class Front:
 
 @asynccontextmanager
 async def front(
-    tmp_path: Path, *scripts: Any, target: dict[str, Any] | None = None, **route: Any
+    tmp_path: Path, *scripts: Any, target: dict[str, Any] | None = None, agents: str = "", **route: Any
 ) -> AsyncGenerator[tuple[Front, list[Vendor]]]:
     vendors = [Vendor(script) for script in scripts]
     for vendor in vendors:
@@ -50,7 +50,11 @@ async def front(
     file = tmp_path / "models.json"
     file.write_bytes(msgspec.json.encode(models))
     wire = Endpoint("", 0, str(tmp_path / "wire"))
-    server = Server(Settings(store=f"sqlite:///{tmp_path / 's.db'}", listen=wire, models=str(file), http=0))
+    places: tuple[str, ...] = ()
+    if agents:
+        (tmp_path / "front_agents.py").write_text(agents)
+        places = (str(tmp_path / "front_agents.py"),)
+    server = Server(Settings(places=places, store=f"sqlite:///{tmp_path / 's.db'}", listen=wire, models=str(file), http=0))
     await server.start()
     try:
         async with holdfast.connect(f"holdfast+unix://{tmp_path / 'wire'}") as client:

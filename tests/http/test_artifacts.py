@@ -79,7 +79,7 @@ async def test_a_picture_that_is_said_is_kept_beside_the_journal(
         assert await runtime.call(seer["1"].chat, "and now?") == "a cat"
         assert all(SENT in str(call.messages) for call in vendor.calls) and len(vendor.calls) == 2
         assert await weight(runtime, "default/seer/1") < 20_000
-        assert await runtime.engine.worker.store.artifact(KEY) == PNG
+        assert await runtime.engine.worker.store.artifact("default", KEY) == PNG
         said = await runtime.call(seer["1"].conversation)
         assert said[0].parts[1] == Media("image/png", artifact=KEY)
 
@@ -89,7 +89,7 @@ async def test_a_small_picture_stays_where_it_is() -> None:
     async with running([seer], bad.always(Reply("a dot"))) as (runtime, vendor):
         await runtime.call(seer["1"].chat, [Media("image/png", data=PNG[:500])])
         assert base64.b64encode(PNG[:500]).decode() in str(vendor.calls[0].messages)
-        assert await runtime.engine.worker.store.artifact(hashlib.sha256(PNG[:500]).hexdigest()) is None
+        assert await runtime.engine.worker.store.artifact("default", hashlib.sha256(PNG[:500]).hexdigest()) is None
 
 
 @pytest.mark.parametrize("how", ["async", "thread", "steps"])
@@ -118,7 +118,7 @@ async def test_what_a_tool_shows_is_kept_too(how: str) -> None:
         assert await runtime.call(seer["1"].chat, "show me") == "seen"
         assert SENT in str(vendor.calls[1].messages)
         assert await weight(runtime, "default/seer/1") < 20_000
-        assert await runtime.engine.worker.store.artifact(KEY) == PNG
+        assert await runtime.engine.worker.store.artifact("default", KEY) == PNG
 
 
 OPENAI_CHAT = [
@@ -160,7 +160,7 @@ async def test_endpoints_keep_what_programs_send(dialect: str, target: str, tmp_
         rows = await store.entries("default/outside/me", 0, 100)
         messages_kept = await store.messages(statuses=range(10), address="default/outside/me", limit=100)
         assert sum(len(r.body) for r in [*rows, *messages_kept]) < 20_000
-        assert await store.artifact(KEY) == PNG
+        assert await store.artifact("default", KEY) == PNG
 
 
 async def test_what_is_larger_than_a_message_may_be_goes_through(tmp_path: Path) -> None:
@@ -187,7 +187,7 @@ async def test_what_is_not_there_is_said_and_no_vendor_is_asked() -> None:
         with pytest.raises(HoldfastError) as caught:
             await runtime.call(seer["1"].chat, [Media("image/png", artifact="0" * 64)])
         assert caught.value.code == "artifact.missing" and not vendor.calls
-        await runtime.engine.worker.store.keep({"1" * 64: b"something else"})
+        await runtime.engine.worker.store.keep("default", {"1" * 64: b"something else"})
         with pytest.raises(HoldfastError) as caught:
             await runtime.call(seer["2"].chat, [Media("image/png", artifact="1" * 64)])
         assert caught.value.code == "artifact.damaged" and not vendor.calls
@@ -209,7 +209,7 @@ async def test_in_a_sealed_store_it_is_sealed(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/s.db"
     async with running([seer], bad.always(Reply("a cat")), url, seal=seal) as (runtime, vendor):
         await runtime.call(seer["1"].chat, [Media("image/png", data=PNG)])
-        kept = await runtime.engine.worker.store.artifact(KEY)
+        kept = await runtime.engine.worker.store.artifact("default", KEY)
         assert kept is not None and PNG[:64] not in kept and seal.open(kept) == PNG
         assert SENT in str(vendor.calls[0].messages)
     assert all(PNG[:64] not in file.read_bytes() for file in tmp_path.iterdir())

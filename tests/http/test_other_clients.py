@@ -69,7 +69,7 @@ async def test_a_conversation_goes_on_with_another_vendor(tmp_path: Path) -> Non
         1, Reply("thinking aloud", thinking="hmm", tool_calls=[("t1", "look", {"x": 1})]), then=bad.ServerError(503)
     )
     second = bad.always(Reply("from the other one"))
-    dialects = {"t0": {"dialect": "anthropic"}, "t1": {"dialect": "openai-chat"}}
+    dialects: dict[str, Any] = {"t0": {"dialect": "anthropic"}, "t1": {"dialect": "openai-chat"}}
     async with front(tmp_path, first, second, **dialects) as (f, (_, other)), claude(f) as client:
         tools: list[Any] = [{"name": "look", "input_schema": {"type": "object", "properties": {"x": {"type": "integer"}}}}]
         said: list[Any] = [{"role": "user", "content": "hi"}]

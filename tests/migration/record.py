@@ -49,7 +49,7 @@ async def fill(url: str) -> None:
         await runtime.store.publish([Definition("old", "v1", {"x": {}}, 1, "code")], {"code": b"zip\0"})
         for tenant, name in (("default", b"shared"), ("acme", b"shared"), ("acme", b"own")):
             await runtime.call(album.of(name.decode(), tenant).put, picture(name))
-        await runtime.store.keep({"f" * 64: b"by nobody"}, 5)
+        await runtime.store.keep("default", {"f" * 64: b"by nobody"}, 5)
         await asyncio.sleep(0.2)
 
 

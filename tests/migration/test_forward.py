@@ -5,7 +5,9 @@ Schemas that there have been are recorded (``store-1-sqlite.json``, by ``record.
 
 from __future__ import annotations
 
+import hashlib
 import json
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +23,9 @@ from holdfast.adapters.sqlite import schema as sqlite
 from holdfast.domain.errors import HoldfastError
 from holdfast.ports.ledger import UsageRow
 from holdfast.ports.resources import Change, Tally
-from holdfast.ports.store import Commit
+from holdfast.ports.store import INSTALLATION, UNCLAIMED, Commit
 from tests.migration import old_agents
+from tests.migration.record import picture
 
 counter = Agent("counter")
 HERE = Path(__file__).parent
@@ -136,13 +139,48 @@ async def test_a_recorded_store_goes_on(url: str, version: int, monkeypatch: pyt
         assert await runtime.options(key="waits").call(old_agents.counter["2"].listen) == "heard nothing, then news"
         await runtime.resume("counter/3")
         assert await runtime.call(old_agents.counter["3"].add, 1) == 6
-        assert await runtime.store.artifact("code") == b"zip\0"
+        assert await runtime.store.artifact(INSTALLATION, "code") == b"zip\0"
         assert ("old", "code") in [(d.name, d.source) for d in await runtime.store.definitions()]
         await runtime.store.commit("", [Commit(usage=[UsageRow(1, "default/counter/1", nanos=5)])])
         assert [row.nanos for row in await runtime.store.cost()] == [5]
         assert [(b.name, b.note) for b in await runtime.store.budgets()] == ([("daily", "kept")] if version >= 2 else [])
         assert await runtime.store.apply_resources([Change("Policy", "a", "", b"{}")], "ann", "", 1) == 1
         assert await runtime.store.tally([Tally("k", "1", 1, 1000)], 5) == [1.0]
+        if version == 5:
+            await _pictures_are_whose_they_are(runtime)
+
+
+async def _pictures_are_whose_they_are(runtime: Runtime) -> None:
+    keys = [hashlib.sha256(picture(name).data).hexdigest() for name in (b"shared", b"own")] + ["f" * 64]
+    found = {
+        tenant: [await runtime.store.artifact(tenant, key) for key in keys] for tenant in ("default", "acme", UNCLAIMED)
+    }
+    shared, own = picture(b"shared").data, picture(b"own").data
+    assert found == {"default": [shared, None, None], "acme": [shared, own, None], UNCLAIMED: [None] * 3}
+
+
+@pytest.mark.parametrize("sealed", [False, True])
+async def test_pictures_of_a_store_with_one_tenant_are_its(url: str, sealed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    await plant(url, 5, monkeypatch)
+    own = hashlib.sha256(picture(b"own").data).hexdigest()
+    if url.startswith("sqlite:"):
+        with closing(files.connect(files.parse(url))) as db:
+            db.execute("UPDATE agent SET address = replace(address, 'acme/', 'default/x')")
+    else:
+        link = await connect(parse(url), hot=False)
+        await link.execute("UPDATE agent SET address = replace(address, 'acme/', 'default/x')")
+        await link.close()
+    async with Runtime([counter], url, seal=Unreadable() if sealed else None) as runtime:  # nothing has to be read
+        assert await runtime.store.artifact("default", own) == picture(b"own").data
+        assert await runtime.store.artifact("default", "f" * 64) == b"by nobody"
+
+
+class Unreadable:
+    def seal(self, body: bytes) -> bytes:
+        return body
+
+    def open(self, body: bytes) -> bytes:
+        raise AssertionError("what is kept was read")
 
 
 async def test_what_waits_in_an_old_store_goes_on_in_the_new_one(url: str, monkeypatch: pytest.MonkeyPatch) -> None:

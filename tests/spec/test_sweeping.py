@@ -67,11 +67,11 @@ async def test_what_nothing_refers_to_is_forgotten(place: str, tmp_path: Path, r
         await runtime.call(album["4"].tear)
         await runtime.pause("album/4")
         await runtime.send(album["4"].show, picture("queued"))
-        await store.keep({"0" * 64: b"by nobody"}, 5)
+        await store.keep("default", {"0" * 64: b"by nobody"}, 5)
 
         async def left() -> set[str]:
             names = ("shown", "queued", "kept", "held")
-            return {name for name in names if await store.artifact(key(name)) is not None}
+            return {name for name in names if await store.artifact("default", key(name)) is not None}
 
         assert await sweep(store, worker, LATER) == 1  # the one that nobody ever referred to
         assert await left() == {"shown", "queued", "kept", "held"}

@@ -210,7 +210,7 @@ class Code:
         if loaded is None:
             rows = await self.store.definitions()
             source = next((d.source for d in rows if d.name == name and d.version == version and d.source), "")
-            archive = await self.store.artifact(source) if source else None
+            archive = await self.store.artifact(ports.INSTALLATION, source) if source else None
             if archive is None:
                 return False
             try:

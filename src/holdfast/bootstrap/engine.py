@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from ..adapters.databases import open_database
 from ..adapters.system import SystemClock, SystemRandom
 from ..adapters.upstream import HttpUpstream
+from ..control.sweeping import claim_kept
 from ..domain.errors import HoldfastError
 from ..domain.limits import Limits
 from ..flow import Flow
@@ -95,6 +96,8 @@ class Engine:
         if gc.get_threshold()[0] == _PYTHONS_GC_THRESHOLD:
             gc.set_threshold(20_000, 20, 50)
         await self.worker.resources.load()
+        if not self.store.url.startswith("holdfast"):  # whose store is elsewhere finds it done
+            await claim_kept(self.store, self.worker)
         await self._enlist()
         self.worker.resources.look_again()
         self._beating = asyncio.Task(self._beat(), loop=self.worker.loop)

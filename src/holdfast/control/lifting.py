@@ -1,8 +1,7 @@
 """Images and files in requests of programs outside: out of the body before it is journaled, back in before it is sent.
 
 A body stays in its own dialect, so this knows nothing of dialects: what is lifted is any long string that is base64 or a
-data URL, and it comes back exactly as it was. Where it stood is written beside the body by whoever took it out, so that
-nobody can name an artifact from outside that was not theirs.
+data URL, and it comes back exactly as it was. Where it stood is written beside the body by whoever took it out.
 """
 
 from __future__ import annotations
@@ -32,23 +31,23 @@ class Placed(msgspec.Struct, array_like=True):
     image: bool = False
 
 
-async def lifted(artifacts: Artifacts, body: dict[str, Any], least: int) -> list[Placed]:
+async def lifted(artifacts: Artifacts, tenant: str, body: dict[str, Any], least: int) -> list[Placed]:
     """Take what is longer than ``least`` bytes out of a body. Raises ``LimitExceeded(artifact.too_large)``."""
     found: list[tuple[Any, Placed, bytes]] = []
     _look(body, [], least * 4 // 3, found)
     for holder, placed, data in found:
-        placed.artifact = await artifacts.keep(data)
+        placed.artifact = await artifacts.keep(tenant, data)
         holder[placed.path[-1]] = ""
     return [placed for _, placed, _ in found]
 
 
-async def put_back(artifacts: Artifacts, body: dict[str, Any], placed: list[Placed]) -> dict[str, Any]:
+async def put_back(artifacts: Artifacts, tenant: str, body: dict[str, Any], placed: list[Placed]) -> dict[str, Any]:
     """The body as it came. Raises ``NotFound(artifact.missing)``."""
     for one in placed:
         holder: Any = body
         for step in one.path[:-1]:
             holder = holder[step]
-        holder[one.path[-1]] = one.before + base64.b64encode(await artifacts.read(one.artifact)).decode()
+        holder[one.path[-1]] = one.before + base64.b64encode(await artifacts.read(tenant, one.artifact)).decode()
     return body
 
 

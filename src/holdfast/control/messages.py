@@ -47,7 +47,7 @@ class MessageOperations:
         trace: str = "",
     ) -> Outcome:
         """Ask an agent and wait for the outcome of its turn."""
-        payload = await self.worker.artifacts.lifted_payload(payload)
+        payload = await self._lifted(to, payload)
         message = self._request(to, handler, payload, key, priority, sender, trace)
         await self._check(message)
         _, outcome = await self.flow.accept(message, wait=True)
@@ -72,7 +72,7 @@ class MessageOperations:
         due: int = 0,
     ) -> Delivered:
         """Put a message into an agent's mailbox; done when it is durable."""
-        payload = await self.worker.artifacts.lifted_payload(payload)
+        payload = await self._lifted(to, payload)
         message = self._request(to, handler, payload, key, priority, sender, trace)
         message.due = due
         await self._check(message)
@@ -82,7 +82,7 @@ class MessageOperations:
     @operation(path="POST /agents/{to}/events", command="signal", errors=("agent.unknown",))
     async def signal(self, to: str, event: str, value: Encoded = NIL, key: str = "", sender: str = "client") -> Delivered:
         """Send an event to an agent; a turn that waits for it goes on."""
-        value = await self.worker.artifacts.lifted_payload(value)
+        value = await self._lifted(to, value)
         message = self._request(to, event, value, key, 0, sender, "")
         message.kind = Kind.EVENT
         await self._known(message.to)
@@ -93,15 +93,19 @@ class MessageOperations:
     async def publish(self, topic: str, payload: Arguments, tenant: str = "", sender: str = "client", key: str = "") -> Done:
         """Publish on a topic: every subscribed agent of the tenant gets it exactly once."""
         check_topic(topic)
-        payload = await self.worker.artifacts.lifted_payload(payload)
         tenant = tenant or self.principal.home
         self.principal.check_reach(tenant)
+        payload = await self.worker.artifacts.lifted_payload(tenant, payload)
         message = self._request("x/x", "", payload, key, 0, sender, "")
         if tenant_of(message.sender) != tenant:  # the store reads off the sender whose topic is meant
             message.sender = f"{tenant}/{message.sender}/-"
         message.to = f"topic:{topic}"
         await self.flow.accept(message, wait=False)
         return Done(note=f"published on {topic}")
+
+    async def _lifted(self, to: str, payload: bytes) -> bytes:
+        """What is large becomes an artifact of the tenant whose agent it is for."""
+        return await self.worker.artifacts.lifted_payload(tenant_of(self.principal.place(to)), payload)
 
     def _request(self, to: str, handler: str, payload: bytes, key: str, priority: int, sender: str, trace: str) -> Message:
         limit = self.worker.limits.payload_bytes

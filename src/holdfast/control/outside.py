@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from ..domain.address import tenant_of
 from ..models.dialects import DIALECTS
 from ..models.job import Job, Reply
 from ..sdk.agent import Agent
@@ -41,7 +42,7 @@ async def answer(ctx: Context, asked: Asked) -> dict[str, Any]:
     """Ask a model for a program outside; the answer is in the program's dialect."""
     body = asked.body
     if asked.placed:
-        body = await aside(put_back(ctx.turn.worker.artifacts, body, asked.placed))
+        body = await aside(put_back(ctx.turn.worker.artifacts, tenant_of(ctx.address), body, asked.placed))
     images = [p.bytes for p in asked.placed if p.image]
     job = Job(str(body.get("model", "")), dialect=asked.dialect, body=body, urgent=asked.urgent, image_bytes=images)
     reply = await ask_model(ctx.turn, job, outside=True, whole=not asked.stream)

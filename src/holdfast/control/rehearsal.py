@@ -78,7 +78,7 @@ class _Store:
 
         return tell
 
-    async def keep(self, artifacts: dict[str, bytes]) -> None:
+    async def keep(self, tenant: str, artifacts: dict[str, bytes]) -> None:
         """What is kept is named by its content; what refers to it is told."""
 
     async def apply_resources(self, changes: Sequence[Change], author: str, reason: str, at: int) -> int:
@@ -139,7 +139,7 @@ class _Holdings:
 class _Artifacts:
     """Images and files stay where they are."""
 
-    async def lifted_payload(self, payload: bytes) -> bytes:
+    async def lifted_payload(self, tenant: str, payload: bytes) -> bytes:
         """As it is."""
         return payload
 

@@ -264,6 +264,12 @@ class Signal(msgspec.Struct):
 
 Notify = Callable[[Signal], None]
 
+INSTALLATION = ""
+"""Whose a blob is that belongs to no tenant: code, and what people declared."""
+UNCLAIMED = "?"
+"""Whose a blob is that was kept before blobs were a tenant's own, in a store with several tenants (``control.sweeping``
+finds out); no tenant is called so."""
+
 
 class Store(Feed, Ledger, Resources, Segments, Protocol):
     """See the module for the guarantees, ``Ledger`` for usage, budgets and costs, ``Resources`` for those, ``Segments`` for
@@ -378,31 +384,36 @@ class Store(Feed, Ledger, Resources, Segments, Protocol):
         ...
 
     async def publish(self, definitions: Sequence[Definition], archives: dict[str, bytes]) -> None:
-        """Make definitions known, and keep their code archives (as ``keep`` does)."""
+        """Make definitions known, and keep their code archives (as ``keep`` does, for ``INSTALLATION``)."""
         ...
 
     async def definitions(self) -> list[Definition]:
         """All published definitions, newest first."""
         ...
 
-    async def keep(self, artifacts: dict[str, bytes], at: int = 0) -> None:
-        """Keep blobs (code, images, files) under keys that say what is in them: the SHA-256 of the content in hex, or of
-        what it was made from. What has a key already is not written again, so that this may be repeated; the store does not
-        hash what it is given. ``at`` (milliseconds) is when it was last wanted: ``drop`` may remove it some time after. What
-        was ever kept without it (as code is) stays for ever."""
+    async def keep(self, tenant: str, artifacts: dict[str, bytes], at: int = 0) -> None:
+        """Keep blobs (code, images, files) of a tenant under keys that say what is in them: the SHA-256 of the content in
+        hex, or of what it was made from. What the tenant has under a key already is not written again, so that this may be
+        repeated; what another tenant has under it is another blob, so that nobody learns what others have. The store does
+        not hash what it is given. ``tenant`` is ``INSTALLATION`` for what is nobody's in particular (as code is). ``at``
+        (milliseconds) is when it was last wanted: ``drop`` may remove it some time after. What was ever kept without it
+        stays for ever."""
         ...
 
-    async def artifacts(self, before: int, after: str = "", limit: int = 1000) -> list[tuple[str, int]]:
-        """Key and size of the blobs that were last wanted ``before`` (milliseconds), by key, from ``after`` (exclusive)."""
+    async def artifacts(
+        self, before: int, after: tuple[str, str] = ("", ""), limit: int = 1000
+    ) -> list[tuple[str, str, int]]:
+        """Tenant, key and size of the blobs that were last wanted ``before`` (milliseconds), by tenant and key, from
+        ``after`` (exclusive)."""
         ...
 
-    async def drop(self, keys: Sequence[str], before: int) -> int:
-        """Remove those of these blobs that nobody has wanted since ``before``; how many. One that is kept again at the same
-        moment stays."""
+    async def drop(self, tenant: str, keys: Sequence[str], before: int) -> int:
+        """Remove those of a tenant's blobs that nobody has wanted since ``before``; how many. One that is kept again at the
+        same moment stays."""
         ...
 
-    async def artifact(self, key: str) -> bytes | None:
-        """A blob by its key."""
+    async def artifact(self, tenant: str, key: str) -> bytes | None:
+        """A tenant's blob by its key."""
         ...
 
     async def longest(self, verb: str, limit: int) -> list[Wait]:

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import msgspec
 
+from ..domain.address import tenant_of
 from ..domain.conversation import Media, Text, ToolCall, ToolResult
 from ..domain.entry import EntryKind
 from ..domain.errors import HoldfastError, Nondeterminism, StepFailed
@@ -186,7 +187,7 @@ def _kept(ctx: Context, value: Any) -> Any:
         return _for_the_journal(value)
 
     async def keep() -> Any:
-        return _for_the_journal(await artifacts.lifted(value))
+        return _for_the_journal(await artifacts.lifted(tenant_of(ctx.address), value))
 
     return keep()
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
+from functools import partial
 from typing import Any, TypeVar
 
 import msgspec
 
 from ..domain import labels as provenance
+from ..domain.address import tenant_of
 from ..domain.conversation import Answer, Event
 from ..domain.entry import EntryKind, StoredEntry
 from ..domain.errors import HoldfastError, LimitExceeded, Rejected
@@ -82,7 +84,8 @@ async def ask_model(turn: Turn, job: Job, *, outside: bool = False, whole: bool 
     turn.busy += 1
     try:
         if job.body is None:  # a body has its images in it
-            job = await _aside(turn, job.whole(turn.worker.artifacts.inlined))
+            inlined = partial(turn.worker.artifacts.inlined, tenant_of(turn.active.address))
+            job = await _aside(turn, job.whole(inlined))
         while True:
             try:
                 watch = None if whole else _Pieces(turn, path, not outside)

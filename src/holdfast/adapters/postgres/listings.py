@@ -10,7 +10,7 @@ import msgspec
 
 from ...domain.errors import Rejected
 from ...domain.message import Status
-from ...ports.store import AgentRow, Definition, StateRead, Stored, Wait
+from ...ports.store import INSTALLATION, AgentRow, Definition, StateRead, Stored, Wait
 from .link import Pool
 from .place import Place, database_of
 from .reads import state_row, stored_row
@@ -62,8 +62,9 @@ _LONGEST = """
     ORDER BY q.since, q.agent, q.turn
 """
 _KEEP = """
-    INSERT INTO artifact AS t (key, body, at) SELECT u.key, u.body, $3 FROM unnest($1::text[], $2::bytea[]) AS u(key, body)
-    ORDER BY u.key ON CONFLICT (key) DO UPDATE SET
+    INSERT INTO artifact AS t (tenant, key, body, at)
+    SELECT $4, u.key, u.body, $3 FROM unnest($1::text[], $2::bytea[]) AS u(key, body)
+    ORDER BY u.key ON CONFLICT (tenant, key) DO UPDATE SET
         at = CASE WHEN excluded.at = 0 THEN 0 ELSE greatest(t.at, excluded.at) END WHERE t.at > 0
 """
 _STATES_OF_ALL = """
@@ -170,7 +171,8 @@ class Listings:
     async def publish(self, definitions: Sequence[Definition], archives: dict[str, bytes]) -> None:
         sql = """
             WITH kept AS (
-                INSERT INTO artifact (key, body) SELECT * FROM unnest($6::text[], $7::bytea[]) ON CONFLICT DO NOTHING
+                INSERT INTO artifact (tenant, key, body)
+                SELECT $8, u.* FROM unnest($6::text[], $7::bytea[]) AS u ON CONFLICT DO NOTHING
             )
             INSERT INTO definition AS d (name, version, handlers, published, source)
             SELECT * FROM unnest($1::text[], $2::text[], $3::bytea[], $4::bigint[], $5::text[])
@@ -185,7 +187,7 @@ class Listings:
             [d.published for d in rows],
             [d.source for d in rows],
         ]
-        await self._people.rows(sql, *columns, list(archives), list(archives.values()))
+        await self._people.rows(sql, *columns, list(archives), list(archives.values()), INSTALLATION)
 
     async def definitions(self) -> list[Definition]:
         sql = "SELECT name, version, handlers, published, source FROM definition ORDER BY published DESC, name, version"
@@ -194,29 +196,33 @@ class Listings:
             for name, version, handlers, published, source in await self._people.rows(sql)
         ]
 
-    async def keep(self, artifacts: dict[str, bytes], at: int = 0) -> None:
-        await self._people.rows(_KEEP, list(artifacts), list(artifacts.values()), at)
+    async def keep(self, tenant: str, artifacts: dict[str, bytes], at: int = 0) -> None:
+        await self._people.rows(_KEEP, list(artifacts), list(artifacts.values()), at, tenant)
 
-    async def artifacts(self, before: int, after: str = "", limit: int = 1000) -> list[tuple[str, int]]:
+    async def artifacts(
+        self, before: int, after: tuple[str, str] = ("", ""), limit: int = 1000
+    ) -> list[tuple[str, str, int]]:
         sql = """
-            SELECT key, octet_length(body) FROM artifact WHERE at > 0 AND at < $1 AND key COLLATE "C" > $2
-            ORDER BY key COLLATE "C" LIMIT $3
+            SELECT tenant, key, octet_length(body) FROM artifact WHERE at > 0 AND at < $1 AND (tenant, key) > ($2, $3)
+            ORDER BY tenant, key LIMIT $4
         """
-        return [(key, size) for key, size in await self._people.rows(sql, before, after, limit)]
+        return [(tenant, key, size) for tenant, key, size in await self._people.rows(sql, before, *after, limit)]
 
-    async def drop(self, keys: Sequence[str], before: int) -> int:
+    async def drop(self, tenant: str, keys: Sequence[str], before: int) -> int:
         sql = """
-            WITH gone AS (DELETE FROM artifact WHERE key = ANY($1::text[]) AND at > 0 AND at < $2 RETURNING 1)
+            WITH gone AS (
+                DELETE FROM artifact WHERE tenant = $1 AND key = ANY($2::text[]) AND at > 0 AND at < $3 RETURNING 1
+            )
             SELECT count(*) FROM gone
         """
-        return await self._people.value(sql, list(keys), before)
+        return await self._people.value(sql, tenant, list(keys), before)
 
     async def states(self, after: tuple[str, str] = ("", ""), limit: int = 100) -> list[tuple[str, str, StateRead]]:
         rows = await self._people.rows(_STATES_OF_ALL, after[0], safe(after[1]), limit)
         return [(address, plain(key), state_row(*row)) for address, key, *row in rows]
 
-    async def artifact(self, key: str) -> bytes | None:
-        return await self._people.value("SELECT body FROM artifact WHERE key = $1", key)
+    async def artifact(self, tenant: str, key: str) -> bytes | None:
+        return await self._people.value("SELECT body FROM artifact WHERE tenant = $1 AND key = $2", tenant, key)
 
     async def versions_in_use(self) -> list[tuple[str, str, int]]:
         return [(name, version, n) for name, version, n in await self._people.rows(_IN_USE)]

@@ -12,13 +12,14 @@ from ...domain.errors import Conflict
 from .link import Driver
 from .place import GONE, Place, translate
 
-VERSION = 5
+VERSION = 6
 MIGRATIONS: dict[int, str] = {
     1: "0001_tables.sql",
     2: "0002_ledger.sql",
     3: "0003_segments.sql",
     4: "0004_resources.sql",
     5: "0005_artifacts.sql",
+    6: "0006_tenants.sql",
 }
 """Schema version to the file that leads there from the one before."""
 

@@ -299,21 +299,23 @@ class RemoteStore:
     async def definitions(self) -> list[Definition]:
         return await self._ask("definitions")
 
-    async def keep(self, artifacts: dict[str, bytes], at: int = 0) -> None:
+    async def keep(self, tenant: str, artifacts: dict[str, bytes], at: int = 0) -> None:
         for chunk in _chunks(list(artifacts.items()), lambda kept: len(kept[1])):
-            await self._ask("keep", dict(chunk), at)
+            await self._ask("keep", tenant, dict(chunk), at)
 
-    async def artifacts(self, before: int, after: str = "", limit: int = 1000) -> list[tuple[str, int]]:
+    async def artifacts(
+        self, before: int, after: tuple[str, str] = ("", ""), limit: int = 1000
+    ) -> list[tuple[str, str, int]]:
         return await self._ask("artifacts", before, after, limit)
 
-    async def drop(self, keys: Sequence[str], before: int) -> int:
-        return await self._ask("drop", list(keys), before)
+    async def drop(self, tenant: str, keys: Sequence[str], before: int) -> int:
+        return await self._ask("drop", tenant, list(keys), before)
 
     async def states(self, after: tuple[str, str] = ("", ""), limit: int = 100) -> list[tuple[str, str, StateRead]]:
         return await self._ask("states", after, limit)
 
-    async def artifact(self, key: str) -> bytes | None:
-        return await self._ask("artifact", key)
+    async def artifact(self, tenant: str, key: str) -> bytes | None:
+        return await self._ask("artifact", tenant, key)
 
     async def versions_in_use(self) -> list[tuple[str, str, int]]:
         return await self._ask("versions_in_use")

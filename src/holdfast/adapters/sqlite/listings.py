@@ -14,7 +14,7 @@ import apsw
 import msgspec
 
 from ...domain.errors import NotFound, Rejected, Unavailable
-from ...ports.store import AgentRow, Definition, EntryRow, StateRead, Stored, Wait
+from ...ports.store import INSTALLATION, AgentRow, Definition, EntryRow, StateRead, Stored, Wait
 from . import files, reads
 from .files import Database
 
@@ -23,7 +23,7 @@ _STORED = "m.id, m.status, m.turn, m.version, m.body, a.address, m.ended, m.kind
 _FROM = "FROM message m JOIN agent a ON a.id = m.agent"
 
 _KEEP = (
-    "INSERT INTO artifact(key, body, at) VALUES(?,?,?) ON CONFLICT(key) DO UPDATE SET "
+    "INSERT INTO artifact(tenant, key, body, at) VALUES(?,?,?,?) ON CONFLICT(tenant, key) DO UPDATE SET "
     "at=CASE WHEN at=0 OR excluded.at=0 THEN 0 ELSE max(at, excluded.at) END WHERE at > 0"
 )
 
@@ -146,7 +146,7 @@ class Listings:
 
     async def publish(self, definitions: Sequence[Definition], archives: dict[str, bytes]) -> None:
         with self.db:
-            self._keep(archives)
+            self._keep(INSTALLATION, archives)
             for d in definitions:
                 self.db.execute(
                     "INSERT INTO definition(name, version, handlers, published, source) VALUES(?,?,?,?,?) "
@@ -162,32 +162,37 @@ class Listings:
             for name, version, handlers, published, source in self.db.execute(sql)
         ]
 
-    async def keep(self, artifacts: dict[str, bytes], at: int = 0) -> None:
+    async def keep(self, tenant: str, artifacts: dict[str, bytes], at: int = 0) -> None:
         try:
             with self.db:
-                self._keep(artifacts, at)
+                self._keep(tenant, artifacts, at)
         except apsw.Error as error:
             raise files.translate(error, self.place) from error
 
-    def _keep(self, artifacts: dict[str, bytes], at: int = 0) -> None:
-        self.db.executemany(_KEEP, [(key, body, at) for key, body in artifacts.items()])
+    def _keep(self, tenant: str, artifacts: dict[str, bytes], at: int = 0) -> None:
+        self.db.executemany(_KEEP, [(tenant, key, body, at) for key, body in artifacts.items()])
 
-    async def artifacts(self, before: int, after: str = "", limit: int = 1000) -> list[tuple[str, int]]:
-        sql = "SELECT key, length(body) FROM artifact WHERE at > 0 AND at < ? AND key > ? ORDER BY key LIMIT ?"
-        return await self.read(lambda db: list(db.execute(sql, (before, after, limit))))
+    async def artifacts(
+        self, before: int, after: tuple[str, str] = ("", ""), limit: int = 1000
+    ) -> list[tuple[str, str, int]]:
+        sql = """
+            SELECT tenant, key, length(body) FROM artifact WHERE at > 0 AND at < ? AND (tenant, key) > (?, ?)
+            ORDER BY tenant, key LIMIT ?
+        """
+        return await self.read(lambda db: list(db.execute(sql, (before, *after, limit))))
 
-    async def drop(self, keys: Sequence[str], before: int) -> int:
+    async def drop(self, tenant: str, keys: Sequence[str], before: int) -> int:
         with self.db:
             had = self.db.total_changes()
-            sql = "DELETE FROM artifact WHERE key=? AND at > 0 AND at < ?"
-            self.db.executemany(sql, [(key, before) for key in keys])
+            sql = "DELETE FROM artifact WHERE tenant=? AND key=? AND at > 0 AND at < ?"
+            self.db.executemany(sql, [(tenant, key, before) for key in keys])
             return self.db.total_changes() - had
 
     async def states(self, after: tuple[str, str] = ("", ""), limit: int = 100) -> list[tuple[str, str, StateRead]]:
         return await self.read(lambda db: reads.states(db, after, limit))
 
-    async def artifact(self, key: str) -> bytes | None:
-        for (body,) in self.db.execute("SELECT body FROM artifact WHERE key=?", (key,)):
+    async def artifact(self, tenant: str, key: str) -> bytes | None:
+        for (body,) in self.db.execute("SELECT body FROM artifact WHERE tenant=? AND key=?", (tenant, key)):
             return body
         return None
 

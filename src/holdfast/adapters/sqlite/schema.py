@@ -10,7 +10,7 @@ from __future__ import annotations
 from ...domain.errors import Conflict
 from .files import Database
 
-VERSION = 5
+VERSION = 6
 
 _V1 = """
 CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -97,7 +97,19 @@ CREATE INDEX artifact_at ON artifact(key) WHERE at > 0;
 CREATE INDEX wait_provider ON wait(name, since, agent, turn) WHERE verb = 'provider';
 """
 
-MIGRATIONS: dict[int, str] = {1: _V1, 2: _V2, 3: _V3, 4: _V4, 5: _V5}
+_V6 = """
+ALTER TABLE artifact RENAME TO former;
+DROP INDEX artifact_at;
+CREATE TABLE artifact(
+    tenant TEXT NOT NULL, key TEXT NOT NULL, at INT NOT NULL DEFAULT 0, body BLOB NOT NULL, PRIMARY KEY(tenant, key));
+INSERT INTO artifact SELECT CASE WHEN at = 0 THEN '' ELSE (
+    SELECT CASE WHEN count(*) = 1 THEN max(tenant) ELSE '?' END
+    FROM (SELECT DISTINCT substr(address, 1, instr(address, '/') - 1) AS tenant FROM agent)) END, key, at, body FROM former;
+DROP TABLE former;
+CREATE INDEX artifact_at ON artifact(tenant, key) WHERE at > 0;
+"""
+
+MIGRATIONS: dict[int, str] = {1: _V1, 2: _V2, 3: _V3, 4: _V4, 5: _V5, 6: _V6}
 """Schema version to the statements that lead there from the one before."""
 
 

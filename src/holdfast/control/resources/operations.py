@@ -14,7 +14,7 @@ from ...domain.principal import EVERY_TENANT, Principal, crossed
 from ...flow import Flow
 from ...mailbox.worker import Worker
 from ...ports.resources import Named, Resource
-from ...ports.store import Store
+from ...ports.store import INSTALLATION, Store
 from ...turn.definition import Registry
 from ..identity.scopes import permit_scope
 from ..registry import operation
@@ -171,7 +171,7 @@ class ResourceOperations:
             )
         made.check_merged()
         if said := {step.own[APPLIED]: canonical(step.said) for step in made.writing if step.said is not None}:
-            await self.store.keep(said)
+            await self.store.keep(INSTALLATION, said)
         return await self._apply(made, reason, by)
 
     @operation(
@@ -252,7 +252,7 @@ class ResourceOperations:
             if (row := self.worker.resources.get(step.wanted.kind, step.wanted.name, step.wanted.tenant)) is not None:
                 done[in_effect(row)] = b"1"
         if done:
-            await self.store.keep(done)
+            await self.store.keep(INSTALLATION, done)
         return AppliedView(revision=revision, digest=plan.digest, results=shown.results, failed=failed)
 
     async def _since(self, revision: int) -> list[Resource]:

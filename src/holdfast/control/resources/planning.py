@@ -8,7 +8,7 @@ import msgspec
 
 from ...domain.errors import Conflict, Rejected
 from ...ports.resources import Change, Named, Resource
-from ...ports.store import Store
+from ...ports.store import INSTALLATION, Store
 from .documents import APPLIED, SET, Wanted, canonical, digest_of, in_effect, theirs
 from .kinds import Here, Kind, Touched
 from .merging import Merged, differences, merge
@@ -134,7 +134,7 @@ async def make_plan(
 async def _step(here: Here, kind: Kind, wanted: Wanted, row: Resource | None, *, force: bool, set: str) -> Step:
     said = {"labels": wanted.labels, "spec": kind.read(wanted)}
     applied = await _applied(here.store, row)
-    if kind.elsewhere and row is not None and await here.store.artifact(in_effect(row)) is None:
+    if kind.elsewhere and row is not None and await here.store.artifact(INSTALLATION, in_effect(row)) is None:
         applied = None  # it may never have been put in place: what holds is what was before, not what others did
     live = await live_of(here, kind, wanted.key, row)
     merged = merge(applied, live, said, force=force) if live is not None else Merged(said, [], [])
@@ -166,7 +166,7 @@ async def live_of(here: Here, kind: Kind, key: Named, row: Resource | None) -> d
 async def _applied(store: Store, row: Resource | None) -> dict[str, Any] | None:
     """What the files said when they were applied last."""
     key = row.labels.get(APPLIED) if row is not None else None
-    body = await store.artifact(key) if key else None
+    body = await store.artifact(INSTALLATION, key) if key else None
     return msgspec.json.decode(body, type=dict[str, Any]) if body else None
 
 

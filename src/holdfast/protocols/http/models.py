@@ -17,6 +17,7 @@ from ...control.identity.scopes import MODELS, permit_scope
 from ...control.identity.service import Identity
 from ...control.lifting import lifted
 from ...control.outside import ASK, Asked
+from ...domain.address import tenant_of
 from ...domain.conversation import Event, events_of
 from ...domain.errors import Conflict, HoldfastError, LimitExceeded, NotFound, Rejected, Unavailable
 from ...domain.message import Kind, Message, Outcome
@@ -59,7 +60,7 @@ class ModelEndpoints:
             asked = self._asked(dialect, raw, request)
             least = self._worker.limits.media_bytes
             if len(raw) > least:
-                asked.placed = await lifted(self._worker.artifacts, asked.body, least)
+                asked.placed = await lifted(self._worker.artifacts, tenant_of(agent_of(who)), asked.body, least)
             message = self._message(who, asked, request)
         except TooLarge:
             await _refuse(request, dialect, "bad_request", "The request is too large.")

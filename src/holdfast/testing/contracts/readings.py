@@ -10,7 +10,7 @@ import pytest
 
 from ...domain.errors import HoldfastError, NotFound, Rejected
 from ...domain.message import Kind, Status
-from ...ports.store import Commit, Definition, Mark, Subscribe
+from ...ports.store import INSTALLATION, Commit, Definition, Mark, Subscribe
 from .case import NOW, Case, Contract, Member, agent, scenario, send, wait
 
 
@@ -122,8 +122,9 @@ class Readings(Contract):
         await c.store.publish([old], {"code-1": b"zip\0"})
         await c.store.publish([new], {"code-1": b"other", "code-2": b""})
         assert await c.store.definitions() == [new, old]
-        assert (await c.store.artifact("code-1"), await c.store.artifact("code-2")) == (b"zip\0", b"")
-        assert await c.store.artifact("code-3") is None
+        found = [await c.store.artifact(INSTALLATION, f"code-{n}") for n in (1, 2, 3)]
+        assert found == [b"zip\0", b"", None]
+        assert await c.store.artifact("default", "code-1") is None
         await c.store.publish([Definition("counter", "v1", old.handlers, NOW + 9)], {})
         first = (await c.store.definitions())[0]
         assert (first.version, first.published, first.source) == ("v1", NOW + 9, "code-1")
@@ -133,27 +134,43 @@ class Readings(Contract):
     async def test_artifacts_are_kept_once_under_their_key(self, c: Case) -> None:
         large = bytes(range(256)) * 8192
         key = hashlib.sha256(large).hexdigest()
-        await c.store.keep({key: large, "empty": b""})
-        await c.store.keep({key: b"other", "second": b"2"})
-        await c.store.keep({})
-        assert await c.store.artifact(key) == large
-        assert [await c.store.artifact(k) for k in ("empty", "second", "none")] == [b"", b"2", None]
+        await c.store.keep("t", {key: large, "empty": b""})
+        await c.store.keep("t", {key: b"other", "second": b"2"})
+        await c.store.keep("t", {})
+        assert await c.store.artifact("t", key) == large
+        assert [await c.store.artifact("t", k) for k in ("empty", "second", "none")] == [b"", b"2", None]
+
+    @scenario
+    async def test_an_artifact_is_its_tenants_own(self, c: Case) -> None:
+        """No tenant reads, replaces, prolongs or drops what another has under the same key, nor sees that it has it."""
+        await c.store.keep("a", {"k": b"of a", "only": b"a"}, NOW)
+        await c.store.keep("b", {"k": b"of b"}, NOW + 5)
+        await c.store.keep(INSTALLATION, {"k": b"code"})
+        assert [await c.store.artifact(t, "k") for t in ("a", "b", INSTALLATION)] == [b"of a", b"of b", b"code"]
+        assert [await c.store.artifact(t, "only") for t in ("a", "b", INSTALLATION, "A", "a/", "%")] == [b"a"] + [None] * 5
+        assert await c.store.artifacts(NOW + 9) == [("a", "k", 4), ("a", "only", 1), ("b", "k", 4)]
+        assert await c.store.artifacts(NOW + 9, ("a", "k"), 1) == [("a", "only", 1)]
+        assert await c.store.artifacts(NOW + 9, ("a", "only")) == [("b", "k", 4)]
+        await c.store.keep("b", {"k": b"of b"}, NOW + 20)
+        assert await c.store.drop("b", ["k", "only"], NOW + 9) == 0  # b's own is wanted, a's is not b's
+        assert await c.store.drop("a", ["k", "only"], NOW + 9) == 2
+        assert [await c.store.artifact(t, "k") for t in ("a", "b", INSTALLATION)] == [None, b"of b", b"code"]
 
     @scenario
     async def test_blobs_that_nobody_wants_any_more_are_dropped(self, c: Case) -> None:
-        await c.store.keep({"code": b"1"})
-        await c.store.keep({"a": b"22", "b": b"333", "code": b"1"}, NOW)
-        await c.store.keep({"c": b"4"}, NOW + 10)
-        await c.store.keep({"b": b"333"}, NOW + 20)
-        await c.store.keep({"c": b"4"}, NOW)
-        await c.store.keep({"forever": b""}, NOW)
-        await c.store.keep({"forever": b""})
-        assert await c.store.artifacts(NOW + 1) == [("a", 2)]
-        assert await c.store.artifacts(NOW + 21) == [("a", 2), ("b", 3), ("c", 1)]
-        assert await c.store.artifacts(NOW + 21, "a", 1) == [("b", 3)]
-        assert await c.store.drop(["a", "b", "code", "forever", "none"], NOW + 1) == 1
-        assert [await c.store.artifact(k) for k in ("a", "b", "code", "forever")] == [None, b"333", b"1", b""]
-        assert await c.store.drop([], NOW + 1) == 0
+        await c.store.keep("t", {"code": b"1"})
+        await c.store.keep("t", {"a": b"22", "b": b"333", "code": b"1"}, NOW)
+        await c.store.keep("t", {"c": b"4"}, NOW + 10)
+        await c.store.keep("t", {"b": b"333"}, NOW + 20)
+        await c.store.keep("t", {"c": b"4"}, NOW)
+        await c.store.keep("t", {"forever": b""}, NOW)
+        await c.store.keep("t", {"forever": b""})
+        assert await c.store.artifacts(NOW + 1) == [("t", "a", 2)]
+        assert await c.store.artifacts(NOW + 21) == [("t", "a", 2), ("t", "b", 3), ("t", "c", 1)]
+        assert await c.store.artifacts(NOW + 21, ("t", "a"), 1) == [("t", "b", 3)]
+        assert await c.store.drop("t", ["a", "b", "code", "forever", "none"], NOW + 1) == 1
+        assert [await c.store.artifact("t", k) for k in ("a", "b", "code", "forever")] == [None, b"333", b"1", b""]
+        assert await c.store.drop("t", [], NOW + 1) == 0
 
     @scenario
     async def test_states_of_all_agents_are_read_in_pages(self, c: Case) -> None:
@@ -321,7 +338,7 @@ class Retention(Contract):
         assert await c.store.subscriptions() == [(agent(), "topic:t", "h")]
         row = await c.store.agent(agent())
         assert row is not None and (row.mode, row.seq) == ("paused", 4)
-        assert len(await c.store.definitions()) == 1 and await c.store.artifact("code") == b"zip"
+        assert len(await c.store.definitions()) == 1 and await c.store.artifact(INSTALLATION, "code") == b"zip"
 
     @scenario
     async def test_after_a_restart_ids_and_epochs_still_ascend(self, c: Case) -> None:
