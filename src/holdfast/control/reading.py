@@ -124,6 +124,7 @@ def entry_view(row: EntryRow, worker: Worker) -> EntryView:
         message=begin.message if begin else 0,
         handler=begin.handler if begin else "",
         sender=begin.sender if begin else "",
+        chain=begin.chain if begin else (),
         version=begin.version if begin else "",
     )
 

@@ -80,6 +80,8 @@ class EntryView(View):
     message: int = 0
     handler: str = ""
     sender: str = ""
+    chain: tuple[str, ...] = ()
+    """Who delegated the work of the turn that begins here, outermost first."""
     version: str = ""
 
 

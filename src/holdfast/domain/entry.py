@@ -27,7 +27,8 @@ class EntryKind(IntEnum):
 
 
 class Begin(msgspec.Struct, frozen=True, array_like=True):
-    """The beginning of a turn: its message, the digest of the message's body, and the code it runs on."""
+    """The beginning of a turn: its message, the digest of the message's body, and the code it runs on; on whose behalf:
+    ``chain`` has the agents and people who delegated the work, outermost first, ``tags`` the labels of the work."""
 
     message: int
     handler: str
@@ -35,6 +36,8 @@ class Begin(msgspec.Struct, frozen=True, array_like=True):
     version: str
     sender: str
     attempt: int = 1
+    chain: tuple[str, ...] = ()
+    tags: dict[str, str] = {}
 
 
 class Entry(msgspec.Struct, array_like=True):

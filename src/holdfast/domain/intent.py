@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from enum import IntEnum
 from typing import Any, Protocol
 
@@ -113,7 +113,8 @@ class Intent(msgspec.Struct, gc=False):
         verb: what kind of act: run, tool, model, call, send, publish, sleep, wait, ask, set, subscribe, retire, accept.
         name: on what: function, tool, route, target handler, topic, key.
         to: the receiver's address for messages.
-        args: the arguments as given, not yet encoded: of a tool ``({name: value},)``, of a step the positional values.
+        args: the arguments as given, not yet encoded: of a tool ``({name: value},)``, of a step the positional values, of a
+            message to another agent ``named`` ones.
         labels: joined provenance of everything the turn has read so far.
         idempotent: whether doing it twice equals doing it once.
         sender: the principal behind it.
@@ -157,6 +158,14 @@ class Intent(msgspec.Struct, gc=False):
         if isinstance(args, dict):
             return args  # pyright: ignore[reportUnknownVariableType]
         return {} if args is None else {"0": args}
+
+
+def named(args: Sequence[Any], kwargs: Mapping[str, Any], names: Sequence[str] = ()) -> dict[str, Any]:
+    """Arguments of a message as rules see them: by parameter where ``names`` are known, else positional ones by their place
+    (``"0"``, ``"1"``), keywords by their name."""
+    found = {names[place] if place < len(names) else str(place): value for place, value in enumerate(args)}
+    found.update(kwargs)
+    return found
 
 
 class Approval(msgspec.Struct, frozen=True):

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
-from typing import Any
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import Any, cast
 
 import msgspec
 
 from ..domain.entry import EntryKind, StoredEntry
-from ..domain.intent import Done
+from ..domain.intent import Done, named
 from ..domain.labels import NONE, join
 from ..journal.codec import decode_any
 
 VERBS = frozenset(("run", "tool", "model", "call", "send", "publish"))
 """What counts as an action. The rest is waiting, and the agent's own state."""
+MESSAGES = frozenset(("call", "send", "publish"))
 MOST = 2_000
 _BEGINS = (EntryKind.STEP, EntryKind.INTENT)
 
@@ -97,10 +98,8 @@ class History:
 def done_of(turn: int, entry: StoredEntry) -> Done:
     """An action as its entry tells it."""
     detail: Any = decode_any(entry.detail)
-    to, given = "", detail
-    if isinstance(detail, dict):
-        to = str(detail.get("to", ""))  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
-        given = detail.get("args", detail)  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
+    known = cast("dict[str, Any]", detail) if isinstance(detail, dict) else {}
+    to, given = str(known.get("to", "")), given_in(entry.verb, detail)
     name = entry.name.rpartition(".")[2] if entry.verb in ("call", "send") else entry.name
     return Done(
         entry.at,
@@ -109,22 +108,30 @@ def done_of(turn: int, entry: StoredEntry) -> Done:
         entry.verb,
         name,
         to,
-        by_name(entry.verb, given),
+        given,
         frozenset(entry.labels),
         entry.failure is not None,
     )
 
 
-def by_name(verb: str, given: Any) -> dict[str, Any]:
-    """Arguments by name, positional ones by their place."""
+def given_in(verb: str, detail: Any) -> dict[str, Any]:
+    """The arguments that an entry's detail has, as the gate saw them: by name, or by place."""
+    if not isinstance(detail, dict):
+        return by_name(verb, detail)
+    known = cast("dict[str, Any]", detail)
+    given = known.get("args", known)
+    return {"0": given} if known.get("event") else by_name(verb, given, known.get("names", ()))
+
+
+def by_name(verb: str, given: Any, names: Sequence[str] = ()) -> dict[str, Any]:
+    """Arguments by name, positional ones by the name of their parameter, where it was recorded, or by their place."""
     if isinstance(given, dict):
         return {str(k): v for k, v in given.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
     if isinstance(given, (list, tuple)):
         values: list[Any] = list(given)  # pyright: ignore[reportUnknownArgumentType]
         if verb == "tool" and len(values) == 1 and isinstance(values[0], dict):
             return {str(k): v for k, v in values[0].items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
-        if verb in ("call", "send") and len(values) == 2 and isinstance(values[0], list) and isinstance(values[1], dict):
-            places: dict[str, Any] = {str(i): v for i, v in enumerate(values[0])}  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
-            return places | {str(k): v for k, v in values[1].items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+        if verb in MESSAGES and len(values) == 2 and isinstance(values[0], list) and isinstance(values[1], dict):
+            return named(cast("list[Any]", values[0]), cast("dict[str, Any]", values[1]), names)
         return {str(i): v for i, v in enumerate(values)}
     return {} if given is None else {"0": given}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from ..domain import labels as provenance
 from ..domain.address import DEFAULT_TENANT, tenant_of
 from ..domain.entry import EntryKind
 from ..domain.errors import Rejected, TurnFailed
+from ..domain.intent import named
 from ..domain.message import Cause, Kind, Message
 from ..journal.codec import Raw, Shape, encode_message, error_of
 from ..ports.store import Send
@@ -40,12 +42,16 @@ async def call(
                 "Use ctx.send, or call the function directly.",
                 address=to,
             )
-        await turn.admit("call", target.handler, path, args, to=to, recorded_as=name)
+        names = target.names(args)
+        await turn.admit("call", target.handler, path, named(args, kwargs, names), to=to, recorded_as=name)
         if turn.item.id == 0:
             await turn.accept()
         due = turn.clock.now_ms() + timeout_ms if timeout_ms else 0
         payload = target.pack(args, kwargs, turn.limits.payload_bytes)
-        turn.journal(EntryKind.INTENT, path, "call", name, detail={"to": to, "due": due, "args": Raw(payload)})
+        detail: dict[str, Any] = {"to": to, "due": due, "args": Raw(payload)}
+        if names:
+            detail["names"] = names
+        turn.journal(EntryKind.INTENT, path, "call", name, detail=detail)
         cause = Cause(turn.active.address, turn.number, path)
         message = _message(turn, to, target.handler, payload, path)
         message.reply = cause
@@ -70,10 +76,12 @@ async def send(
     *,
     due: int = 0,
     priority: int = 0,
-    args: Any = None,
+    args: dict[str, Any] | None = None,
+    names: Sequence[str] = (),
     number: int = 0,
 ) -> None:
-    """One way: done when this turn's commit is, delivered in the same instant. ``number`` is the receiver's turn, for an
+    """One way: done when this turn's commit is, delivered in the same instant. ``args`` are what is in the payload, as the
+    gate sees it, and ``names`` the parameters that its positional ones stand for; ``number`` is the receiver's turn, for an
     answer."""
     to = meant(turn, to)
     shown = f"{_kind_of(to)}.{name}" if name else to
@@ -86,6 +94,10 @@ async def send(
     detail: dict[str, Any] = {"to": to, "args": Raw(payload)}
     if due:
         detail["due"] = due
+    if names:
+        detail["names"] = names
+    if kind is Kind.EVENT:
+        detail["event"] = True
     turn.journal(EntryKind.STEP, path, verb, shown, detail=detail)
     message = _message(turn, to, name, payload, path)
     message.kind = kind

@@ -11,6 +11,7 @@ from typing import Any, ParamSpec, TypeVar, TypeVarTuple, overload
 from ..domain.address import GROUP, TOPIC, Address, address, key_of, name_of, short
 from ..domain.conversation import Answer, Prompt, Said, Settings, Text
 from ..domain.errors import Rejected
+from ..domain.intent import named
 from ..domain.message import Kind
 from ..domain.retry import Retry
 from ..domain.topics import check_topic
@@ -237,18 +238,28 @@ class Context:
         turn = self._turn
         if isinstance(target, Event):
             payload = encode(args[0] if args else None, f"event {target.name}", turn.limits.payload_bytes)
-            await calls.send(turn, target.address, Kind.EVENT, target.name, payload, "send", due=due, args=args)
+            given = named(args, {})
+            await calls.send(turn, target.address, Kind.EVENT, target.name, payload, "send", due=due, args=given)
             return
-        payload = target.pack(args, kwargs, turn.limits.payload_bytes)
+        payload, names = target.pack(args, kwargs, turn.limits.payload_bytes), target.names(args)
         await calls.send(
-            turn, target.address, Kind.REQUEST, target.handler, payload, "send", due=due, priority=priority, args=args
+            turn,
+            target.address,
+            Kind.REQUEST,
+            target.handler,
+            payload,
+            "send",
+            due=due,
+            priority=priority,
+            args=named(args, kwargs, names),
+            names=names,
         )
 
     async def publish(self, topic: str, *args: Any) -> None:
         """Send to the handlers of all agents subscribed to a pattern that matches ``topic``, exactly once each."""
         check_topic(topic)
         payload = encode((args, {}), f"arguments of topic {topic}", self._turn.limits.payload_bytes)
-        await calls.send(self._turn, TOPIC + topic, Kind.REQUEST, "", payload, "publish", args=args)
+        await calls.send(self._turn, TOPIC + topic, Kind.REQUEST, "", payload, "publish", args=named(args, {}))
 
     async def subscribe(self, pattern: str, handler: str) -> None:
         """From now on, what is published on ``pattern`` (``orders.*.paid``, ``orders.>``) starts ``handler`` here."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Generic, ParamSpec, TypeVar
 
 from ..domain.address import Address
@@ -165,6 +165,12 @@ class Target(Generic[P, R]):
 
     def __repr__(self) -> str:
         return f"<{self.address}.{self.handler}>"
+
+    def names(self, args: Sequence[Any]) -> list[str]:
+        """Parameters that positional arguments stand for, as far as the signature is known here."""
+        if self.spec is None or self.spec.variadic or not args:
+            return []
+        return [p.name for p in self.spec.parameters if not p.keyword_only][: len(args)]
 
     def pack(self, args: tuple[Any, ...], kwargs: dict[str, Any], limit: int = 0) -> bytes:
         """Encode arguments, checking names and number against the signature if it is known here."""

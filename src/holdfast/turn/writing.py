@@ -246,7 +246,8 @@ class Writing:
     def _begin(self) -> Begin:
         self.begun = True
         m = self.item.message
-        return Begin(self.item.id, m.name, sha256(m.payload).digest()[:16], self.definition.version, m.sender)
+        digest = sha256(m.payload).digest()[:16]
+        return Begin(self.item.id, m.name, digest, self.definition.version, m.sender, 1, m.chain, self.tags)
 
     def mark(self, status: Status, ended: int = 0) -> None:
         """Write where this turn stands."""

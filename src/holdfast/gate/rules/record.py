@@ -1,7 +1,7 @@
 """What was recorded, as intents again: for dry runs of a policy and for ``why``.
 
 A journal has an action's verb, name, time, arguments, and the labels of what came back. It does not have where each value
-came from, which roles arguments had, nor whose delegation it was: a rule that looks at these sees nothing, or cannot be
+came from, nor which roles arguments had: a rule that looks at these sees nothing, or cannot be
 judged. Whoever shows the answer has to say so.
 """
 
@@ -12,15 +12,15 @@ from typing import Any
 
 import msgspec
 
-from ...domain.entry import EntryKind, StoredEntry
+from ...domain.entry import Begin, EntryKind, StoredEntry
 from ...domain.intent import Decision, Done, Intent, Verdict
 from ...domain.labels import NONE, USER, join, of_agent
-from ..past import VERBS, History, done_of
+from ..past import MESSAGES, VERBS, History, done_of
 from .rulebook import Rulebook
 
 UNRECORDED = (
     "where each value came from (untrusted, endorsed, unendorsed, goal), roles and declarations of tools (roles, declared), "
-    "tags and delegation (who.tags, who.chain), cost, and before this version the arguments of messages"
+    "cost, and in older journals tags, delegation (who.tags, who.chain) and the arguments of messages"
 )
 """What a rule cannot see in a journal."""
 
@@ -54,18 +54,19 @@ def acts(agent: str, rows: Iterable[Row]) -> Iterator[Act]:
     """An agent's actions, oldest first. Each has to be looked at before the next is asked for: they share one past."""
     past = History()
     labels: dict[int, frozenset[str]] = {}
-    senders: dict[int, str] = {}
+    begun: dict[int, Begin] = {}
     seen: set[tuple[int, str]] = set()
     for turn, entry in rows:
         if entry.begin is not None:
-            senders[turn] = sender = entry.begin.sender
+            begun[turn] = entry.begin
+            sender = entry.begin.sender
             labels[turn] = frozenset((of_agent(sender),) if sender.count("/") == 2 else (USER,))
         if entry.kind == EntryKind.RETRY:
             seen = {place for place in seen if place[0] != turn}
         if entry.verb in VERBS and entry.kind in (EntryKind.STEP, EntryKind.INTENT) and (turn, entry.path) not in seen:
             seen.add((turn, entry.path))
             done = done_of(turn, entry)
-            intent = _intent(agent, turn, entry, done, labels.get(turn, NONE), senders.get(turn, ""), past)
+            intent = _intent(agent, turn, entry, done, labels.get(turn, NONE), begun.get(turn), past)
             decided: Any = entry.decision
             yield Act(intent, decided if isinstance(decided, dict) else None)  # pyright: ignore[reportUnknownArgumentType]
             past.begin(turn, entry.path, msgspec.structs.replace(done, at=intent.at))
@@ -75,12 +76,12 @@ def acts(agent: str, rows: Iterable[Row]) -> Iterator[Act]:
 
 
 def _intent(
-    agent: str, turn: int, entry: StoredEntry, done: Done, labels: frozenset[str], sender: str, past: History
+    agent: str, turn: int, entry: StoredEntry, done: Done, labels: frozenset[str], begin: Begin | None, past: History
 ) -> Intent:
     given: Any = done.arguments
     if entry.verb == "tool":
         given = (done.arguments,)
-    elif done.arguments and all(name.isdigit() for name in done.arguments):
+    elif entry.verb not in MESSAGES and done.arguments and all(name.isdigit() for name in done.arguments):
         given = tuple(done.arguments[str(place)] for place in range(len(done.arguments)))
     return Intent(
         agent=agent,
@@ -91,7 +92,9 @@ def _intent(
         to=done.to,
         args=given,
         labels=labels,
-        sender=sender,
+        sender=begin.sender if begin else "",
+        chain=begin.chain if begin else (),
+        tags=begin.tags if begin else {},
         at=entry.at - entry.took,
         past=past,
     )

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
-from ...domain.entry import EntryKind, StoredEntry
-from ...gate.past import VERBS, by_name
+from ...domain.entry import Begin, EntryKind, StoredEntry
+from ...gate.past import VERBS, given_in
 from ...journal.codec import Seal, decode_any, decode_entry, to_json
 from ...ports.segments import HistoryRow
 from ...ports.store import Store
@@ -32,6 +32,7 @@ class Deed(msgspec.Struct, kw_only=True):
     Attributes:
         id: its place among all entries: a search goes on ``after`` it.
         by: the principal behind the turn: who sent its message.
+        chain: on whose behalf: who delegated the work, outermost first.
         kind: step (it happened), intent (it is under way), note, cancel, retry.
         arguments: as given; what was too large for the journal is shortened there.
         decision: allow, transform, ask, deny or hold; ``rules`` and ``reasons`` say why.
@@ -54,6 +55,7 @@ class Deed(msgspec.Struct, kw_only=True):
     decision: str = "allow"
     rules: list[str] = []
     reasons: list[str] = []
+    chain: list[str] = []
     approved_by: list[str] = []
     error: str = ""
     labels: list[str] = []
@@ -62,7 +64,8 @@ class Deed(msgspec.Struct, kw_only=True):
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     """What is searched for; empty means anything. ``by``, ``name`` and ``text`` (of the arguments, as JSON) are found
-    anywhere in theirs, ``agent`` at the beginning. Times in milliseconds; ``until`` exclusive."""
+    anywhere in theirs, ``agent`` at the beginning; ``by`` also in whoever delegated the work. Times in milliseconds;
+    ``until`` exclusive."""
 
     by: str = ""
     agent: str = ""
@@ -80,7 +83,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
             and (not self.until or deed.at < self.until)
             and (not self.verb or deed.verb == self.verb)
             and (not self.decision or deed.decision == self.decision)
-            and self.by in deed.by
+            and (self.by in deed.by or any(self.by in who for who in deed.chain))
             and self.name in deed.name
             and (not self.text or self.text.casefold() in to_json(deed.arguments).decode().casefold())
         )
@@ -100,7 +103,7 @@ class Deeds:
     def __init__(self, store: Store, seal: Seal | None) -> None:
         self._store = store
         self._seal = seal
-        self._turns: OrderedDict[tuple[str, int], tuple[str, str]] = OrderedDict()
+        self._turns: OrderedDict[tuple[str, int], Begin | None] = OrderedDict()
 
     async def search(self, wanted: Wanted, after: int = 0, limit: int = 100) -> Found:
         """Deeds in the order in which they were committed."""
@@ -127,23 +130,23 @@ class Deeds:
     def _entry(self, row: HistoryRow) -> StoredEntry:
         return decode_entry(self._seal.open(row.body) if self._seal else row.body)
 
-    async def _behind(self, row: HistoryRow, entry: StoredEntry) -> tuple[str, str]:
-        """Who sent the message of an entry's turn, and to which handler: the turn's first entry knows."""
+    async def _behind(self, row: HistoryRow, entry: StoredEntry) -> Begin | None:
+        """Who sent the message of an entry's turn, on whose behalf and to which handler: the turn's first entry knows."""
         key = (row.address, row.turn)
         known = self._turns.get(key)
-        if known is None:
+        if key not in self._turns:
             begin = entry.begin
             if begin is None and row.seq != row.turn:
                 first = await self._store.entries(row.address, row.turn - 1, 1, row.turn)
                 if first:
                     begin = decode_entry(self._seal.open(first[0].body) if self._seal else first[0].body).begin
-            known = self._turns[key] = (begin.sender, begin.handler) if begin else ("", "")
+            known = self._turns[key] = begin
             if len(self._turns) > _TURNS:
                 self._turns.popitem(last=False)
         return known
 
 
-def _deed(row: HistoryRow, entry: StoredEntry, behind: tuple[str, str]) -> Deed:
+def _deed(row: HistoryRow, entry: StoredEntry, begin: Begin | None) -> Deed:
     to, arguments = _given(entry.verb, decode_any(entry.detail))
     decision: dict[str, Any] = entry.decision or {}
     failure = entry.failure
@@ -154,8 +157,9 @@ def _deed(row: HistoryRow, entry: StoredEntry, behind: tuple[str, str]) -> Deed:
         seq=row.seq,
         turn=row.turn,
         path=entry.path,
-        by=behind[0],
-        handler=behind[1],
+        by=begin.sender if begin else "",
+        chain=list(begin.chain) if begin else [],
+        handler=begin.handler if begin else "",
         kind=EntryKind(entry.kind).name.lower(),
         verb=entry.verb,
         name=entry.name,
@@ -173,8 +177,8 @@ def _deed(row: HistoryRow, entry: StoredEntry, behind: tuple[str, str]) -> Deed:
 
 def _given(verb: str, detail: Any) -> tuple[str, Any]:
     """Receiver and arguments, from what explains an entry."""
-    to, given = "", detail
-    if isinstance(detail, dict):
-        known: dict[str, Any] = detail  # pyright: ignore[reportUnknownVariableType]
-        to, given = str(known.get("to", "")), known.get("args", known.get("asked", known))
-    return to, by_name(verb, given) if verb in VERBS else given
+    if not isinstance(detail, dict):
+        return "", given_in(verb, detail) if verb in VERBS else detail
+    known = cast("dict[str, Any]", detail)
+    given = given_in(verb, known) if verb in VERBS else known.get("args", known.get("asked", known))
+    return str(known.get("to", "")), given
