@@ -61,5 +61,5 @@ bench *args:
 # Renew requirements/*.lock (versions and hashes, no addresses). `just lock --upgrade` takes newer releases.
 lock *args:
     {{compile}} {{args}} requirements/bootstrap.in -o requirements/bootstrap.lock
-    {{compile}} {{args}} --extra postgres --extra behaviour --group build pyproject.toml -o requirements/runtime.lock
-    {{compile}} {{args}} --extra postgres --extra behaviour --group dev -c requirements/runtime.lock pyproject.toml -o requirements/dev.lock
+    {{compile}} {{args}} --extra postgres --extra behaviour --extra mcp --group build pyproject.toml -o requirements/runtime.lock
+    {{compile}} {{args}} --extra postgres --extra behaviour --extra mcp --group dev -c requirements/runtime.lock pyproject.toml -o requirements/dev.lock

@@ -17,7 +17,7 @@ import msgspec
 
 State = Literal["ok", "warning", "broken"]
 
-_EXTRAS = {
+EXTRAS = {
     "postgres": ("asyncpg", "stores in PostgreSQL"),
     "mcp": ("mcp", "tools from MCP servers, and Holdfast's own"),
     "otel": ("opentelemetry.sdk", "telemetry (--otlp)"),
@@ -124,10 +124,10 @@ def _port(port: int, what: str) -> Check:
 
 
 def _extras() -> Check:
-    missing = [name for name, (module, _) in _EXTRAS.items() if not _there(module)]
+    missing = [name for name, (module, _) in EXTRAS.items() if not _there(module)]
     if not missing:
         return Check("extras", "ok", "all are installed")
-    told = "; ".join(f"{name}: {_EXTRAS[name][1]}" for name in missing)
+    told = "; ".join(f"{name}: {EXTRAS[name][1]}" for name in missing)
     return Check("extras", "ok", f"not installed: {told}", f"If wanted: pip install 'holdfast[{','.join(missing)}]'")
 
 

@@ -42,6 +42,14 @@ app = typer.Typer(
 )
 
 
+def _version(wanted: bool) -> None:
+    if wanted:
+        from .. import __version__
+
+        typer.echo(f"holdfast {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def root(
     token: Annotated[
@@ -56,6 +64,9 @@ def root(
     ] = "",
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only tell what the command would change; touches nothing.")
+    ] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Tell this Holdfast's version.")
     ] = False,
 ) -> None:
     """Agents that survive anything, wait for free, and talk to each other."""

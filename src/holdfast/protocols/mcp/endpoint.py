@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from ...domain.errors import HoldfastError, Unavailable
 from ..http import problems
 from ..http.requests import Request
-from .tools import Acting
+from .acting import Acting
 
 PATH = "/mcp"
 _ACTING = "holdfast.acting"

@@ -10,7 +10,7 @@ from ...control.error_pages import codes, page
 from ...control.registry import plain
 from ...domain.errors import HoldfastError
 from ...journal.codec import to_json
-from .tools import Acting
+from .acting import Acting
 
 _ERRORS = "holdfast://errors/"
 _AGENTS = "holdfast://agents"

@@ -13,7 +13,8 @@ from mcp.server.lowlevel import Server
 from ... import __version__
 from ...control.registry import Operation
 from . import resources
-from .tools import Acting, call, tool_of
+from .acting import Acting
+from .tools import call, tool_of
 
 _UNKNOWN_CODE = -32602
 _HOW = (

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
 import mcp_types as types
 import msgspec
@@ -16,6 +16,7 @@ from ...control.registry import Operation, plain
 from ...control.schemas import input_schema, output_types, schemas
 from ...domain.errors import HoldfastError
 from ...journal.codec import to_json
+from .acting import Acting
 
 _TEMPLATE = "#/$defs/{name}"
 _WATCHED_SECONDS = 10.0
@@ -34,18 +35,6 @@ _BOUNDS: dict[str, Any] = {
 
 Told = Callable[[int, str], Awaitable[None]]
 """Called with each item of a watch as it comes: how many so far, and the item as JSON."""
-
-
-class Acting(Protocol):
-    """The operations in somebody's name, near or far."""
-
-    async def invoke(self, name: str, given: dict[str, Any]) -> Any:
-        """One operation with JSON-like input."""
-        ...
-
-    def stream(self, name: str, given: dict[str, Any]) -> AsyncIterator[Any]:
-        """The items of one that goes on."""
-        ...
 
 
 def tool_of(operation: Operation) -> types.Tool:
@@ -138,4 +127,4 @@ def _refused(error: HoldfastError) -> types.CallToolResult:
     return types.CallToolResult(content=[types.TextContent(type="text", text=to_json(body).decode())], is_error=True)
 
 
-__all__ = ["Acting", "Told", "call", "tool_of"]
+__all__ = ["Told", "call", "tool_of"]

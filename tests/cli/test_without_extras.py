@@ -1,0 +1,93 @@
+"""An installation with no extra at all: everything that needs none works, and what needs one says which."""
+
+from __future__ import annotations
+
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+
+import msgspec
+import pytest
+
+from holdfast.bootstrap.checkup import EXTRAS
+from processes import Ended, Place
+
+BLOCKED = """
+import sys
+
+
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if any(name == a or name.startswith(a + ".") for a in %r):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+
+sys.meta_path.insert(0, Absent())
+"""
+ABSENT = (
+    *(module for module, _ in EXTRAS.values()),
+    *("opentelemetry", "mcp_types", "langgraph", "pydantic_ai", "agents", "crewai"),
+)
+
+
+class Bare(Place):
+    """A place whose commands find no package of an extra."""
+
+    def environment(self) -> dict[str, str]:
+        return super().environment() | {"PYTHONPATH": str(self.folder / "bare")}
+
+
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bare]:
+    place = Bare(tmp_path_factory.mktemp("hf"))
+    (place.folder / "bare").mkdir()
+    (place.folder / "bare" / "sitecustomize.py").write_text(BLOCKED % (ABSENT,))
+    try:
+        place.up("--no-reload", "--port", "0", "--http", "0")
+        yield place
+    finally:
+        place.close()
+
+
+def http(place: Bare, path: str, body: bytes | None = None) -> tuple[int, bytes]:
+    at = next(line.split()[-1] for line in place.log().splitlines() if line.startswith("  open")).rstrip("/")
+    try:
+        with urllib.request.urlopen(urllib.request.Request(at + path, body), timeout=10) as answer:
+            return answer.status, answer.read()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read()
+
+
+def test_agents_work(bare: Bare) -> None:
+    assert bare.run("call", "counter/t", "add", "1").out.strip() == "1"
+    assert http(bare, "/healthz")[0] == 200
+    assert http(bare, "/metrics")[0] == 200
+
+
+def test_mcp_over_http_says_what_to_install(bare: Bare) -> None:
+    status, body = http(bare, "/mcp", b"{}")
+    problem = msgspec.json.decode(body)
+    assert (status, problem["code"]) == (501, "mcp.not_installed")
+    assert "holdfast[mcp]" in problem["detail"]
+
+
+def test_doctor_names_what_is_missing(bare: Bare) -> None:
+    [extras] = [check for check in bare.run("doctor", "-o", "json").json if check["name"] == "extras"]
+    assert all(name in extras["what"] for name in EXTRAS)
+
+
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        (("mcp",), "mcp.not_installed"),
+        (("up", "my_agents.py", "--store", "postgresql://127.0.0.1:1/none"), "store.driver_missing"),
+        (("up", "my_agents.py", "--store", "sqlite:///other.db", "--otlp", "http://127.0.0.1:1"), "otel.not_installed"),
+        (("up", "my_agents.py", "--store", "sqlite:///other.db", "--witness", "s3://bucket/x"), "audit.no_s3"),
+        (("cost", "--export", "cost.parquet"), "cost.export"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else value[0],
+)
+def test_a_command_that_needs_an_extra_says_so(bare: Bare, command: tuple[str, ...], code: str) -> None:
+    ended: Ended = bare.run(*command)
+    ended.failed(code)
+    assert "pip install" in ended.err
