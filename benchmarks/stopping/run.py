@@ -16,7 +16,8 @@ from benchmarks.stopping.agents import NOTE, go
 
 POSTGRES = os.environ.get("HOLDFAST_TEST_POSTGRES", "") or "postgresql://postgres@127.0.0.1:5432/test"
 _BEAT_SECONDS = 4.0
-_QUIET_SECONDS = 6.0
+"""An effect takes half of this to one and a half: they begin spread over time, not all at once."""
+_QUIET_SECONDS = 7.0
 _DEADLINE_SECONDS = 240.0
 
 
@@ -70,7 +71,7 @@ async def _run(folder: Path, turns: int, workers: int) -> dict[str, Any]:
 async def _send(runtime: holdfast.Runtime, turns: int) -> None:
     for first in range(0, turns, 500):
         these = range(first, min(first + 500, turns))
-        await asyncio.gather(*(runtime.send(go[str(n)], 1_000, _BEAT_SECONDS) for n in these))
+        await asyncio.gather(*(runtime.send(go[str(n)], 1_000, _BEAT_SECONDS * (0.5 + n / turns)) for n in these))
 
 
 async def _until(there: Any) -> None:
