@@ -20,13 +20,21 @@ from pathlib import Path
 from typing import Any
 
 import holdfast
+from benchmarks.tau.needed import Death, copied, needless
 from examples.airline.agents import CHANGES, customer
 from examples.airline.data import Conversation, load_base, load_conversations
 from examples.airline.database import Airline
 from examples.airline.prove import prove
-from examples.airline.recorded import words_of
+from examples.airline.recorded import questions_of, words_of
 
-KEYS = ("conversations", "tool_outputs_equal", "tool_outputs_total", "state_equal", "model_calls_repeated")
+KEYS = (
+    "conversations",
+    "tool_outputs_equal",
+    "tool_outputs_total",
+    "state_equal",
+    "model_calls_repeated",
+    "model_calls_repeated_needlessly",
+)
 _DEADLINE_SECONDS = 600.0
 
 
@@ -47,7 +55,7 @@ class Place:
         target = {"name": "recorded", "vendor": "recorded", "url": url, "model": "gpt-4o"}
         (self.folder / "models.json").write_text(json.dumps({"targets": [target]}))
         self.server: subprocess.Popen[bytes] | None = None
-        self.kills = 0
+        self.deaths: list[Death] = []
 
     def start(self) -> None:
         """Start the server."""
@@ -68,27 +76,29 @@ class Place:
             self.server = subprocess.Popen(command, stdout=log, stderr=log)
 
     def kill(self) -> None:
-        """kill -9."""
+        """kill -9; the store is copied as it lies there then."""
         assert self.server is not None
-        self.kills += 1
         os.kill(self.server.pid, signal.SIGKILL)
         self.server.wait()
+        self.deaths.append(Death(time.time(), copied(self.folder, len(self.deaths))))
 
     @property
     def url(self) -> str:
         """Of the wire."""
         return f"holdfast+unix://{self.folder / 'wire'}"
 
-    def end(self) -> dict[str, int]:
-        """Stop everything; how often the model was asked."""
+    def end(self) -> list[tuple[float, str]]:
+        """Stop everything; when the model was asked, and what."""
         if self.server is not None:
             self.server.terminate()
             self.server.wait()
         self.model.terminate()
         self.model.wait()
-        asked = json.loads(self.log.read_text())
+        return [(at, key) for at, key in json.loads(self.log.read_text())]
+
+    def forget(self) -> None:
+        """Remove the folder."""
         shutil.rmtree(self.folder, ignore_errors=True)
-        return asked
 
 
 async def _up(place: Place) -> None:
@@ -115,7 +125,7 @@ async def play(place: Place, conversations: list[Conversation], kills: int, rng:
             group.create_task(told.options(key=f"play:{n}").call(customer[str(n)].play, words_of(conversation)))
             for n, conversation in enumerate(conversations)
         ]
-        while kills > place.kills and not all(task.done() for task in playing):
+        while kills > len(place.deaths) and not all(task.done() for task in playing):
             await asyncio.sleep(rng.uniform(0.1, 0.8))
             place.kill()
             place.start()
@@ -154,6 +164,7 @@ async def read(place: Place, conversations: list[Conversation]) -> tuple[list[st
 def run(file: Path | None, kills: int, limit: int = 0, seed: int = 0) -> dict[str, Any]:
     """See the module. The undisturbed run is a run too, with no kills."""
     conversations = load_conversations(file)[: limit or None]
+    keys = [questions_of(number, conversation) for number, conversation in enumerate(conversations)]
     rng = random.Random(seed)
     found: dict[str, Any] = {"conversations": len(conversations), "kills_wanted": kills}
     digests: dict[str, list[str]] = {}
@@ -165,9 +176,9 @@ def run(file: Path | None, kills: int, limit: int = 0, seed: int = 0) -> dict[st
         finally:
             asked = place.end()
         found |= {"tool_outputs_equal": equal, "tool_outputs_total": total, "differences": differ[:20]}
-        found["kills"] = place.kills
-        found["model_calls"] = asked["asked"]
-        found["model_calls_repeated"] = asked["asked"] - asked["different"]
+        found["kills"] = len(place.deaths)
+        found |= asyncio.run(needless(place.deaths, asked, keys))
+        place.forget()
     plain = [digest for _, _, digest in prove(load_base(), conversations).digests]
     last = digests["killed" if kills else "undisturbed"]
     found["state_equal"] = sum(a == b == c for a, b, c in zip(last, digests["undisturbed"], plain, strict=True))

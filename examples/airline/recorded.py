@@ -1,7 +1,7 @@
 """The recorded model: what gpt-4o said in the recordings, as a cassette, served over HTTP by a process of its own.
 
 ``python -m examples.airline.recorded --conversations FILE --port 0`` prints its address. On SIGTERM it writes to ``--log``
-how often it was asked.
+when it was asked and what: ``[[seconds since 1970, key of the question], ...]``.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import argparse
 import asyncio
 import json
 import signal
-from collections import Counter
+import time
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,17 @@ def cassette_of(conversations: list[Conversation]) -> Cassette:
     return cassette
 
 
+def questions_of(number: int, conversation: Conversation) -> list[str]:
+    """The keys of a conversation's questions to the model, in order; see ``cassette_of``."""
+    found: list[str] = []
+    said = [Said("system", [Text(instructions_for(str(number)))])]
+    for message in conversation.messages:
+        if message["role"] == "assistant":
+            found.append(key_of(Prompt("recorded", list(said)), "place"))
+            said.append(Said("assistant", answer_of(message).parts))
+    return [*found, key_of(Prompt("recorded", list(said)), "place")]
+
+
 def answer_of(message: dict[str, Any]) -> Answer:
     """A recorded message of the assistant."""
     parts: list[Part] = [Text(message["content"])] if message.get("content") else []
@@ -53,14 +64,13 @@ def words_of(conversation: Conversation) -> list[str]:
 
 async def serve(cassette: Cassette, port: int, log: Path | None, delay_seconds: float) -> None:
     """Serve until SIGTERM."""
-    asked: Counter[str] = Counter()
+    asked: list[tuple[float, str]] = []
     dialect = DIALECTS["openai-chat"]
 
     def script(call: Call) -> Any:
         prompt = dialect.read_prompt(call.body)
         answer = cassette.find(prompt, "place")
-        key = key_of(prompt, "place")
-        asked[key] += 1
+        asked.append((time.time(), key_of(prompt, "place")))
         if answer is None:
             return WrongKey()
         calls = [(c.id, c.name, c.arguments) for c in answer.calls]
@@ -73,7 +83,7 @@ async def serve(cassette: Cassette, port: int, log: Path | None, delay_seconds: 
         print(vendor.url, flush=True)
         await over.wait()
     if log is not None:
-        log.write_text(json.dumps({"asked": sum(asked.values()), "different": len(asked)}))
+        log.write_text(json.dumps(asked))
 
 
 def main() -> None:

@@ -25,3 +25,5 @@ def test_kills_change_nothing_in_recorded_conversations() -> None:
     assert found["tool_outputs_equal"] == found["tool_outputs_total"] > 150
     assert not found["differences"]
     assert found["kills"] >= 1
+    assert found["answers_durable_at_kills"] > 0
+    assert found["model_calls_repeated_needlessly"] == 0
