@@ -1,8 +1,8 @@
 """Was a repeated question needed? What was durable at each kill, beside what the model was asked afterwards.
 
-At each kill, before the next start, the store's files are copied as they lie. Afterwards every copy is opened, and the answers
-of the model that stand in its journals are counted by conversation: a conversation's questions come one after the other, so
-its first so many are answered. A question asked after that kill whose answer stood there was asked needlessly.
+At each kill, before the next start, the store's files are copied as they lie. Afterwards every copy is opened, and the
+answers of the model that stand in its journals are counted by conversation: a conversation's questions come one after the
+other, so its first so many are answered. A question asked after that kill whose answer stood there was asked needlessly.
 """
 
 from __future__ import annotations
