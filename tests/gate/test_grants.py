@@ -17,7 +17,7 @@ def intent(args: dict[str, Any], agent: str = "default/desk/1", at: int = 0) -> 
 
 
 def grant(**bounds: Any) -> Grants:
-    return Grants([Grant("small", "default/desk/*", "tool", "refund", ("pay",), by="ann", **bounds)])
+    return Grants([Grant("small", "default/desk/*", "tool", "refund", ("pay",), by=("ann",), **bounds)])
 
 
 def lifted(grants: Grants, what: Intent, decision: Decision = ASK) -> bool:
@@ -28,7 +28,7 @@ def test_it_lifts_within_its_bounds_and_says_who_granted_it() -> None:
     decision = grant(at_most={"amount": 50}, equal={"customer": "ada"}).lift(intent({"amount": 40, "customer": "ada"}), ASK)
     assert decision.verdict is Verdict.ALLOW
     assert decision.rules == ("pay", "grant:small")
-    assert decision.reasons[-1] == "granted by ann"
+    assert decision.reasons[-1] == "allowed by grant small of ann"
 
 
 @pytest.mark.parametrize("args", [{"amount": 51}, {"amount": "40"}, {"amount": True}, {}])

@@ -10,16 +10,21 @@ from typing import Any
 
 import msgspec
 
+from ..domain.address import tenant_of
 from ..domain.errors import NotFound, Rejected
 from ..domain.message import Kind, Outcome
-from ..domain.principal import identity_of
+from ..domain.principal import identity_of, is_same
+from ..gate.grants import Grant
 from ..journal.codec import Raw, encode, encode_outcome
+from ..ports.resources import Change
 from ..sdk.agent import Agent
 from ..turn.admitting import APPROVALS, Asked, approval_of
 from ..turn.call import send
 from ..turn.context import Context
 from ..turn.definition import Target
+from .similar import Similar, grant_of
 
+GRANT = "Grant"
 approval = Agent(APPROVALS, description="Sees one question about an action through: who may answer, how many, by when.")
 
 _STATE = "standing"
@@ -27,17 +32,20 @@ _VERDICTS = ("approve", "deny", "delegate")
 
 
 class Word(msgspec.Struct):
-    """What somebody says to it: ``approve``, ``deny`` or ``delegate`` (to whom stands in ``to``)."""
+    """What somebody says to it: ``approve`` (and ``similar`` ones from now on), ``deny`` or ``delegate`` (to whom stands in
+    ``to``)."""
 
     verdict: str
     by: str
     groups: list[str] = []
     why: str = ""
     to: list[str] = []
+    similar: Similar | None = None
 
 
 class Standing(msgspec.Struct):
-    """How it stands. ``agreed`` are the people who approved, ``to`` who may still answer (anybody if empty)."""
+    """How it stands. ``agreed`` are the people who approved, ``to`` who may still answer (anybody if empty); ``similar`` is
+    what all of them let through with it, ``grant`` the name under which that is in force."""
 
     asked: Asked
     to: list[str] = []
@@ -45,6 +53,8 @@ class Standing(msgspec.Struct):
     escalated: bool = False
     verdict: str = ""
     why: str = ""
+    similar: Similar | None = None
+    grant: str = ""
 
 
 @approval.handler(name="open")
@@ -69,6 +79,10 @@ async def answer(ctx: Context, word: Word) -> Standing:
         await ctx.state.set(_STATE, standing)
         return standing
     if word.verdict == "approve":
+        if word.similar is not None:
+            _check_similar(standing, word)
+            grant_of(standing.asked, word.similar, [word.by], standing.asked.at)
+        standing.similar = word.similar if not standing.agreed or standing.similar == word.similar else None
         standing.agreed.append(word.by)
         if len(standing.agreed) < max(standing.asked.approval.needed, 1):
             await ctx.state.set(_STATE, standing)
@@ -126,21 +140,37 @@ def _check(standing: Standing, word: Word) -> None:
             "approval.word", f"{word.verdict!r} is no answer: approve, deny or delegate.", choices=list(_VERDICTS)
         )
     names = {word.by, identity_of(word.by)[1]}  # a policy names people by their ids, messages by their subjects
-    if names & {asked.sender, asked.agent, *asked.chain}:
+    if any(is_same(word.by, who) for who in (asked.sender, asked.agent, *asked.chain)):
         raise Rejected("approval.requester", f"{word.by} asked for this, and may not approve it.", by=word.by)
     if standing.to and not names & set(standing.to) and not set(word.groups) & {*standing.to, "*"}:
         raise Rejected(
             "approval.not_yours", f"{word.by} may not answer this; {', '.join(standing.to)} may.", by=word.by, to=standing.to
         )
-    if word.by in standing.agreed:
+    if any(is_same(word.by, who) for who in standing.agreed):
         raise Rejected("approval.again", f"{word.by} has approved this already; somebody else has to.", by=word.by)
     if word.verdict == "delegate" and not word.to:
         raise Rejected("approval.word", "Say to whom it is handed on.")
 
 
+def _check_similar(standing: Standing, word: Word) -> None:
+    """Whom a question was handed to may answer this one, and no others."""
+    terms = standing.asked.approval
+    asked = {*terms.to, *(terms.escalate if standing.escalated else ())}
+    if terms.to and not {word.by, identity_of(word.by)[1], *word.groups} & {*asked, "*"}:
+        raise Rejected(
+            "approval.not_yours",
+            f"This question was handed on to {word.by}, who may answer it; for similar ones {', '.join(sorted(asked))} may.",
+            by=word.by,
+            to=sorted(asked),
+        )
+
+
 async def _settle(ctx: Context, standing: Standing, verdict: str, by: list[str], why: str) -> Standing:
     asked = standing.asked
     standing.verdict, standing.why = verdict, why
+    if verdict == "approve" and by and standing.similar is not None:
+        at = int((await ctx.now()).timestamp() * 1000)
+        standing.grant = await _grant(ctx, grant_of(asked, standing.similar, by, at), why)
     value: dict[str, Any] = {"verdict": verdict, "by": by, "why": why, "digest": asked.digest}
     labels = tuple(f"person:{identity_of(who)[1]}" for who in by)
     payload = encode_outcome(Outcome(Raw(encode(value)), None, labels))
@@ -149,9 +179,23 @@ async def _settle(ctx: Context, standing: Standing, verdict: str, by: list[str],
     return standing
 
 
+async def _grant(ctx: Context, grant: Grant, why: str) -> str:
+    """Put it in force before the answer goes out: what follows at once is not asked about any more."""
+    worker = ctx.turn.worker
+    change = Change(GRANT, grant.name, tenant_of(grant.approval), msgspec.json.encode(grant))
+
+    async def put_in_force() -> str:
+        revision = await worker.store.apply_resources([change], ", ".join(grant.by), why, grant.at)
+        worker.resources.heard(revision)
+        await worker.resources.load()
+        return grant.name
+
+    return await ctx.run(put_in_force, name="grant")
+
+
 def address_of(asked: Asked) -> str:
     """The address of the agent that sees a question through."""
     return approval_of(asked.agent, asked.turn, asked.path, asked.digest)
 
 
-__all__ = ["Standing", "Word", "address_of", "approval"]
+__all__ = ["GRANT", "Standing", "Word", "address_of", "approval"]

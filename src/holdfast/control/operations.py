@@ -24,6 +24,7 @@ from .command_center import CommandCenterOperations
 from .dead_letters import DeadLetterOperations
 from .diagnosing import DiagnosisOperations
 from .gateway import GatewayOperations
+from .granting import GrantOperations
 from .habits import HabitOperations
 from .holds import HoldOperations
 from .housekeeping import Host, HousekeepingOperations
@@ -53,6 +54,7 @@ class Operations(
     HoldOperations,
     HousekeepingOperations,
     PolicyOperations,
+    GrantOperations,
     ScheduleOperations,
     ResourceOperations,
     DiagnosisOperations,

@@ -131,10 +131,10 @@ def entry_view(row: EntryRow, worker: Worker) -> EntryView:
 
 def question(wait: Wait, worker: Worker) -> Question:
     """An open question."""
-    detail: dict[str, Any] = plain(wait.detail, worker) or {}
     id = f"{short(wait.address)}#{wait.turn}.{wait.path}"
     if wait.name == APPROVAL:
-        return _approval(id, wait, msgspec.convert(detail, Asked))
+        return _approval(id, wait, asked(wait, worker))
+    detail: dict[str, Any] = plain(wait.detail, worker) or {}
     return Question(
         id=id,
         address=short(wait.address),
@@ -144,6 +144,13 @@ def question(wait: Wait, worker: Worker) -> Question:
         due=wait.due,
         since=wait.since,
     )
+
+
+def asked(wait: Wait, worker: Worker) -> Asked:
+    """What an action's approval is asked for."""
+    found = msgspec.convert(plain(wait.detail, worker), Asked)
+    found.turn = wait.turn
+    return found
 
 
 def _approval(id: str, wait: Wait, asked: Asked) -> Question:

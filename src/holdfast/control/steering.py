@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..domain.address import Address, name_of, short
+from ..domain.address import Address, name_of, short, tenant_of
 from ..domain.errors import NotFound, Rejected
 from ..domain.message import Kind, Message, Outcome
 from ..domain.principal import Principal, identity_of
@@ -46,7 +46,8 @@ class SteeringOperations:
                 choices=asked.choices,
             )
         if asked.approval is not None:
-            return await self._approve(asked, self._word(str(value), by))
+            tenant = tenant_of(self.principal.place(asked.address))
+            return await self._approve(asked, self._word(str(value), by, tenant=tenant))
         turn, _, path = asked.id.partition("#")[2].partition(".")
         who = self.principal.sender(by)
         outcome = Outcome(Raw(encode(value, "answer")), None, (f"person:{identity_of(who)[1]}",))
@@ -173,7 +174,7 @@ class SteeringOperations:
     async def _approve(self, question: Question, word: Word) -> Done:
         raise NotImplementedError
 
-    def _word(self, verdict: str, by: str, why: str = "", to: list[str] | None = None) -> Word:
+    def _word(self, verdict: str, by: str, why: str = "", to: list[str] | None = None, tenant: str = "") -> Word:
         raise NotImplementedError
 
     async def _known(self, to: str, handler: str = "") -> Any:

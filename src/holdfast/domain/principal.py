@@ -54,7 +54,7 @@ class Principal(msgspec.Struct, frozen=True):
     @property
     def subject(self) -> str:
         """One string that names it: an agent's address, or ``tenant/person:ada``."""
-        return self.id if self.kind == "agent" else f"{self.home}/{self.kind}:{quote(self.id, safe='@.+-_')}"
+        return self.id if self.kind == "agent" else _named(self.home, self.kind, self.id)
 
     @property
     def actor(self) -> str:
@@ -162,6 +162,26 @@ def identity_of(subject: str) -> tuple[PrincipalKind, str, str]:
     return "agent", subject, tenant
 
 
+def subject_in(name: str, tenant: str) -> str:
+    """The subject that somebody wrote as ``person:ada`` or ``desk/1`` and means in a tenant; a whole one stays as it is."""
+    kind, colon, id = name.partition(":")
+    if colon and kind in _NOT_AGENTS:
+        return _named(tenant, kind, unquote(id))
+    return f"{tenant}/{name}" if name.count("/") == 1 and identity_of(name)[0] == "agent" else name
+
+
+def _named(tenant: str, kind: str, id: str) -> str:
+    return f"{tenant}/{kind}:{quote(id, safe='@.+-_')}"
+
+
+def is_same(one: str, other: str) -> bool:
+    """Whether two names are somebody's same name: subjects as they are, and a name that only the owner can give (``ann``)
+    as the one within a subject (``default/person:ann``)."""
+    if one == other:
+        return True
+    return ("/" not in one or "/" not in other) and identity_of(one)[1] == identity_of(other)[1]
+
+
 __all__ = [
     "ANONYMOUS",
     "EVERY_SCOPE",
@@ -171,6 +191,8 @@ __all__ = [
     "PrincipalKind",
     "crossed",
     "identity_of",
+    "is_same",
     "spiffe_id",
+    "subject_in",
     "subject_of",
 ]

@@ -53,6 +53,8 @@ class Asked(msgspec.Struct):
     chain: list[str]
     approval: Approval
     at: int
+    roles: dict[str, str] = {}
+    """Of the arguments, as they are declared: what is a destination is never meant along with others."""
 
 
 class Admitting(Waiting):
@@ -271,6 +273,7 @@ class Admitting(Waiting):
             chain=list(intent.chain),
             approval=approval,
             at=self.clock.now_ms(),
+            roles=dict(intent.declared.roles),
         )
         self.decided[intent.path] = told(decision, [])
         self.asked[intent.path] = asked

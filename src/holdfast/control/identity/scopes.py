@@ -49,13 +49,13 @@ PUBLIC = ""
 _OPERATIONS = {
     READ: """asks_of drop_view fleet glance pulse save_view saw search story views
         agents approvals asks audit_query behaviour breakers budgets check_policy cost dead definitions
-        describe diagnose dry_run_policy follow forecast holds info journal models policies policy schedules
-        drift export kinds plan resource resource_history resources
+        describe diagnose dry_run_policy follow forecast grant grants holds info journal models policies policy schedules
+        drift export kinds plan preview_grant resource resource_history resources
         state stats tokens usage versions waits watch why""",
     SEND: "call publish send signal",
     STEER: """adopt cancel discard kill pause redeliver reset_breaker resume retire retry_stuck schedule stop_all
     trip_breaker unschedule""",
-    APPROVE: "answer approve",
+    APPROVE: "answer approve drop_grant",
     CONFIGURE: "add_hold apply delete_resource drop_budget remove_hold rollback set_budget",
     TOKENS: "create_token revoke_token",
     PUBLIC: "exchange_token issue_token now whoami",

@@ -1,7 +1,8 @@
-"""Who may do what: ``kind: Policy``, ``Group``, ``Grant``, ``Breaker``.
+"""What governs: ``kind: Policy``, ``Group``, ``Grant``, ``Breaker``, ``Hold``, ``Behaviour``.
 
-Policies are read by the gate of every worker. Grants and breakers change by themselves (somebody says yes for similar
-actions, something trips): they are resources so that they have versions, authors and reasons, but no files describe them.
+Policies are read by the gate of every worker, groups by approvals and grants. Grants, breakers, holds and what is usual come
+about in other ways (somebody says yes for similar actions, something trips): they are resources so that they have versions,
+authors and reasons, but no files describe them, and their own operations change them, each with its own scope.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from ...gate.breakers import Breaker
 from ...gate.grants import Grant
 from ...gate.rules import from_resource
 from ...gate.rules.words import PolicyWords
+from ..groups import GroupSpec
 from ..holds import Hold
 from ..policies import checked
 from ..policy_views import DryRunView
@@ -64,13 +66,6 @@ class PolicyKind(Kind):
 async def _judged(here: Here, name: str, spec: dict[str, Any] | None, since: int) -> DryRunView:
     document = {"kind": "Policy", "name": name, "spec": spec or {}}
     return await here.dry_run(msgspec.json.encode(document).decode(), since=since, limit=1_000)
-
-
-class GroupSpec(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
-    """People (``person:ada``), services and agents that questions and approvals can be put to together."""
-
-    members: list[str]
-    description: str = ""
 
 
 class GroupKind(Kind):
