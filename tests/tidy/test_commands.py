@@ -6,14 +6,21 @@ import ast
 import re
 import shlex
 from collections.abc import Iterator
+from importlib import import_module
 from typing import Any
 
 import typer
+from typer.core import TyperCommand
+from typer.main import get_group
 
-from ground import shown, tracked
+from ground import ROOT, shown, tracked
+from holdfast.cli.contents import COMMANDS
 from holdfast.cli.main import app
 
 NOT_HOLDFAST = {"just", "python", "uv", "test", "setup", "web", "pytest", "ruff", "pyright", "lint-imports", "pre-commit"}
+
+_WIDTH = 70
+"""As much of a summary as help shows."""
 
 
 def _told() -> Iterator[tuple[str, str]]:
@@ -55,3 +62,32 @@ def _exists(root: Any, text: str) -> bool:
         elif below and re.fullmatch(r"[a-z-]+", word):
             return False
     return True
+
+
+def test_the_table_of_contents_is_what_the_files_say() -> None:
+    files = sorted(p.stem for p in (ROOT / "src/holdfast/cli").glob("*.py") if "\ndef register(" in p.read_text("utf-8"))
+    said: dict[str, tuple[str, str]] = {}
+    for room in files:
+        alone = typer.Typer()
+        import_module(f"holdfast.cli.{room}").register(alone)
+        for name, command in get_group(alone).commands.items():
+            said[name] = (room, command.get_short_help_str(_WIDTH))
+    told = {n: (room, TyperCommand(n, help=summary).get_short_help_str(_WIDTH)) for n, (room, summary) in COMMANDS.items()}
+    assert told == said, "mend src/holdfast/cli/contents.py"
+
+
+_TALKS = {"up", "worker", "demo", "chat", "mcp", "models record", "models replay"}
+"""Commands that serve or converse, and have no result."""
+
+
+def test_every_result_comes_in_every_format() -> None:
+    def below(group: Any, so_far: str) -> Iterator[tuple[str, Any]]:
+        for name, command in group.commands.items():
+            yield from below(command, f"{so_far}{name} ") if hasattr(command, "commands") else [(so_far + name, command)]
+
+    without = {
+        name
+        for name, command in below(typer.main.get_command(app), "")
+        if not any("--output" in parameter.opts for parameter in command.params)
+    }
+    assert without == _TALKS

@@ -1,4 +1,4 @@
-"""The fleet as the command center shows it: fleet, view, and one turn whole."""
+"""The fleet as the command center shows it: fleet, view and search."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .options import Address, Format, Output, StoreUrl, Url
-from .steering import turns
 
 if TYPE_CHECKING:
     from ..sdk.client import Client
@@ -97,21 +96,6 @@ def seen(
     from .output import show_one
 
     show_one(session.run(lambda c: c.saw(address=address), url), output)
-
-
-@turns.command("show")
-def show_turn(
-    address: Address,
-    turn: Annotated[int, typer.Argument(help="The turn's number (holdfast journal).")],
-    output: Output = Format.table,
-    url: Url = "",
-    store: StoreUrl = "",
-) -> None:
-    """Tell one turn, whole: what it was asked and by whom, its entries, what its steps cost."""
-    from . import session
-    from .output import show_one
-
-    show_one(session.run(lambda c: c.story(address, turn), url, store), output)
 
 
 def search(

@@ -43,7 +43,7 @@ def login(
     output: Output = Format.table,
     url: Url = "",
 ) -> None:
-    """Keep a token for a server, so that you need not give it each time: it is asked for, read from a pipe, or got by
+    """Keep a token for a server, so that you need not give it each time. It is asked for, read from a pipe, or got by
     signing in with the browser."""
     import asyncio
     import sys
@@ -64,13 +64,14 @@ def login(
     show_one(who, output)
 
 
-def logout(url: Url = "") -> None:
+def logout(output: Output = Format.table, url: Url = "") -> None:
     """Forget the token for a server."""
+    from ..control.views import Done
     from .credentials import keep
-    from .output import say
+    from .output import show_one
 
     keep(url, "")
-    say("forgotten")
+    show_one(Done("forgotten"), output)
 
 
 def _asked() -> str:

@@ -279,18 +279,25 @@ def version(output: Output = Format.table, url: Url = "") -> None:
     show_one(found, output)
 
 
+def _codes(incomplete: str) -> list[str]:
+    from . import errors
+
+    return [code for code in errors.codes() if code.startswith(incomplete)]
+
+
 def error(
-    code: Annotated[str, typer.Argument(help="An error's code; none lists them.", metavar="[CODE]")] = "",
+    code: Annotated[
+        str, typer.Argument(help="An error's code; none lists them.", metavar="[CODE]", autocompletion=_codes)
+    ] = "",
     output: Output = Format.table,
 ) -> None:
     """Explain an error's code: what happened, why, what to do next."""
     from ..domain.errors import NotFound
     from . import errors
-    from .output import show_one
+    from .output import show, show_one
 
     if not code:
-        for known in errors.codes():
-            print(known)
+        show(errors.codes(), [("CODE", str)], output)
         return
     text = errors.page(code)
     if text is None:

@@ -4,35 +4,61 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Annotated
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from typing import Annotated, Any, cast
 
 import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_group
 
 from ..domain.errors import HoldfastError
-from . import (
-    approving,
-    auditing,
-    declaring,
-    doctor,
-    doing,
-    errors,
-    fleet,
-    guarding,
-    identity,
-    keeping,
-    looking,
-    mcp,
-    models,
-    money,
-    options,
-    policies,
-    schedules,
-    serving,
-    steering,
-    talking,
-)
+from . import options
+from .contents import COMMANDS
+
+
+class _Commands(Mapping[str, Any]):
+    """The commands by name; the file of one is imported when it is asked for."""
+
+    def __init__(self) -> None:
+        self._made: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._made:
+            room, _ = COMMANDS[name]
+            alone = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+            import_module(f"{__package__}.{room}").register(alone)
+            self._made.update(get_group(alone).commands)
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(COMMANDS)
+
+    def __len__(self) -> int:
+        return len(COMMANDS)
+
+
+class _Root(TyperGroup):
+    """All commands. Help and completion of their names read the table of contents and import none of them."""
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)
+        self.commands = cast("dict[str, Any]", _Commands())
+
+    def _outline(self) -> TyperGroup:
+        outlined = [TyperCommand(name, help=summary) for name, (_, summary) in COMMANDS.items()]
+        return TyperGroup(name=self.name, commands=outlined, params=self.params)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        self._outline().format_commands(ctx, formatter)
+
+    def shell_complete(self, ctx: Any, incomplete: str) -> Any:
+        outline = self._outline()
+        return outline.shell_complete(typer.Context(outline, info_name=ctx.info_name), incomplete)
+
 
 app = typer.Typer(
+    cls=_Root,
     name="holdfast",
     help="Agents that survive anything, wait for free, and talk to each other.",
     no_args_is_help=True,
@@ -74,34 +100,13 @@ def root(
     options.DRY_RUN[0] = dry_run
 
 
-for room in (
-    serving,
-    talking,
-    models,
-    money,
-    looking,
-    steering,
-    guarding,
-    declaring,
-    policies,
-    schedules,
-    identity,
-    auditing,
-    keeping,
-    mcp,
-    approving,
-    doctor,
-    doing,
-    fleet,
-):
-    room.register(app)
-
-
 def app_main() -> None:
     """The entry point: runs the command, tells errors, ends with 0, 1 or 2."""
     try:
         app()
     except HoldfastError as error:
+        from . import errors
+
         errors.tell(error)
         sys.exit(1)
     except KeyboardInterrupt:

@@ -13,6 +13,9 @@ from . import options
 
 T = TypeVar("T")
 
+_PATIENCE_SECONDS = 2.0
+"""How long a press of the tab key waits for a server that is busy."""
+
 
 def run(work: Callable[[Client], Awaitable[T]], url: str = "", store: str = "", *, built_in: bool = False) -> T:
     """Connect, do the work, hang up. ``built_in``: where a store is opened, the work needs Holdfast's own agents."""
@@ -69,11 +72,11 @@ def token_for(url: str) -> str:
 
 
 def quick(url: str, incomplete: str) -> list[str]:
-    """Addresses for shell completion; nothing if no server answers within a moment."""
+    """Addresses for shell completion; nothing if no server answers in time."""
     from ..domain.errors import HoldfastError
 
     async def look() -> list[str]:
-        async with asyncio.timeout(0.5), client(url) as connected:
+        async with asyncio.timeout(_PATIENCE_SECONDS), client(url) as connected:
             return [a.address for a in await connected.agents(like=incomplete, limit=50)]
 
     try:

@@ -150,3 +150,18 @@ def discard_dead(id: Id, output: Output = Format.table, url: Url = "", store: St
 def retry_turn(address: Address, turn: Turn = 0, output: Output = Format.table, url: Url = "", store: StoreUrl = "") -> None:
     """Run a turn again that was set aside: it diverged from its journal, or it kept killing its workers."""
     _do("retry_stuck", output, url, store, address=address, turn=turn)
+
+
+@turns.command("show")
+def show_turn(
+    address: Address,
+    turn: Annotated[int, typer.Argument(help="The turn's number (holdfast journal).")],
+    output: Output = Format.table,
+    url: Url = "",
+    store: StoreUrl = "",
+) -> None:
+    """Tell one turn, whole: what it was asked and by whom, its entries, what its steps cost."""
+    from . import session
+    from .output import show_one
+
+    show_one(session.run(lambda c: c.story(address, turn), url, store), output)
