@@ -27,7 +27,8 @@ WEATHER = {"type": "object", "properties": {"city": {"type": "string"}}, "requir
 
 
 def written(name: str, prompt: Prompt, model: str = "", **options: Any) -> dict[str, Any]:
-    return DIALECTS[name].write_prompt(prompt, model or MODELS[name], **({"stream": False} | options))
+    given: dict[str, Any] = {"stream": False} | options
+    return DIALECTS[name].write_prompt(prompt, model or MODELS[name], **given)
 
 
 def asking(*said: Said, **settings: Any) -> Prompt:

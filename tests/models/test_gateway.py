@@ -14,7 +14,7 @@ from holdfast.adapters.upstream import HttpUpstream
 from holdfast.domain.conversation import Assembly, Event, Prompt, Said, Text
 from holdfast.domain.errors import HoldfastError, NotFound, Rejected
 from holdfast.models.gateway import Gateway, NoTarget
-from holdfast.models.job import Job
+from holdfast.models.job import Facts, Job
 from holdfast.models.routes import Models, Price, Route, Rule, Target
 from holdfast.testing import models as bad
 from holdfast.testing.models import Reply, Vendor, always, first
@@ -27,6 +27,10 @@ class Watch:
         self.may = may
         self.restarts = 0
         self.events: list[Event] = []
+        self.told: list[Facts] = []
+
+    def answering(self, facts: Facts) -> None:
+        self.told.append(facts)
 
     def event(self, event: Event) -> None:
         self.events.append(event)

@@ -13,6 +13,7 @@ from ..domain.errors import NotFound, Rejected
 from ..domain.principal import EVERY_TENANT, Principal
 from ..mailbox.budgets import scope_in, window_of
 from ..mailbox.worker import Worker
+from ..models.job import Facts
 from ..ports.ledger import DIMENSIONS, LABEL, Amounts, Budget, UsageRow
 from ..ports.store import Store
 from .budgets import budget_of
@@ -225,7 +226,9 @@ def _ms(moment: datetime) -> int:
 
 
 def piece_of(trace: str, path: str, what: Any) -> Piece | None:
-    """A feed's news as a view."""
+    """A feed's news as a view; None for what says nothing to a person."""
+    if isinstance(what, Facts):
+        return None
     if isinstance(what, PartGrew):
         return Piece(kind="grew", trace=trace, path=path, index=what.index, text=what.text) if what.text else None
     if isinstance(what, PartBegan):

@@ -13,7 +13,7 @@ import msgspec
 
 from ..domain.address import tenant_of
 from ..models.dialects import DIALECTS
-from ..models.job import Job, Reply
+from ..models.job import Facts, Job, Reply
 from ..sdk.agent import Agent
 from ..tools.host import aside
 from ..turn.context import Context
@@ -46,9 +46,13 @@ async def answer(ctx: Context, asked: Asked) -> dict[str, Any]:
     images = [p.bytes for p in asked.placed if p.image]
     job = Job(str(body.get("model", "")), dialect=asked.dialect, body=body, urgent=asked.urgent, image_bytes=images)
     reply = await ask_model(ctx.turn, job, outside=True, whole=not asked.stream)
-    facts = reply.facts
-    shown = {"target": facts.target, "model": facts.model, "attempts": len(facts.attempts) or 1}
-    return {"body": _body(reply, asked, ctx), "facts": shown}
+    return {"body": _body(reply, asked, ctx), "facts": shown(reply.facts)}
+
+
+def shown(facts: Facts) -> dict[str, Any]:
+    """What a program is told of who answered it."""
+    told: dict[str, Any] = {"target": facts.target, "model": facts.model, "attempts": len(facts.attempts) or 1}
+    return {**told, "lost": ", ".join(facts.lost)} if facts.lost else told
 
 
 def _body(reply: Reply, asked: Asked, ctx: Context) -> dict[str, Any]:
@@ -62,4 +66,4 @@ def _body(reply: Reply, asked: Asked, ctx: Context) -> dict[str, Any]:
 ASK_SPEC = HandlerSpec(answer, name=ASK, shared=True, timeout_seconds=0.0)
 
 
-__all__ = ["ASK", "ASK_SPEC", "Asked", "outside"]
+__all__ = ["ASK", "ASK_SPEC", "Asked", "outside", "shown"]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from ..domain.conversation import Event
 from ..domain.errors import HoldfastError
 from .choose import candidates, passes
+from .dialects.lost import Lost
 from .job import Attempt, Facts, Job, Reply
 from .lane import Lane, Watcher
 from .prices import cost_nanos
@@ -203,20 +204,23 @@ class Asking:
         return reply
 
     async def _call(self, target: Target, facts: Facts, watch: Watcher | None) -> Reply:
-        caller = self.gateway.caller
+        caller, lost = self.gateway.caller, Lost()
         if watch is None:
-            body = await caller.whole(target, self.job)
+            body = await caller.whole(target, self.job, lost)
             spoken = self.job.spoken(target)
+            facts.lost = lost.told()
             facts.usage = caller.usage(spoken, body)
             return Reply(facts, dialect=spoken, body=body)
 
         def see(event: Event) -> None:
             if not facts.first_ms:
                 facts.first_ms = max(1, _ms(self.clock.monotonic() - self.began))
+                facts.lost = lost.told()
+                watch.answering(facts)
             self.begun = self.begun or watch is self.watch
             watch.event(event)
 
-        answer = await caller.streamed(target, self.job, see)
+        answer = await caller.streamed(target, self.job, lost, see)
         facts.usage = answer.usage
         return Reply(facts, answer=answer)
 

@@ -16,6 +16,7 @@ from ..ports.upstream import Broken, Exchange, Upstream
 from ..secrets import Secrets, is_reference
 from .dialects import DIALECTS
 from .dialects.dialect import ModelProblem, StreamReader
+from .dialects.lost import Lost
 from .job import Job
 from .problems import Failed
 from .routes import Target
@@ -29,16 +30,17 @@ _OF_BREAK = {"connect": "connection", "reset": "connection", "protocol": "malfor
 
 
 class Caller:
-    """See the module. ``watch`` functions are called with every event of an answer as it comes."""
+    """See the module. ``watch`` functions are called with every event of an answer as it comes; ``lost`` is told what the
+    target could not be told, before it is asked."""
 
     def __init__(self, upstream: Upstream, clock: Clock, secrets: Secrets) -> None:
         self._upstream = upstream
         self._clock = clock
         self._secrets = secrets
 
-    async def whole(self, target: Target, job: Job) -> dict[str, Any]:
+    async def whole(self, target: Target, job: Job, lost: Lost) -> dict[str, Any]:
         """The answer's body. Raises ``Failed``."""
-        exchange = await self._open(target, job, stream=False)
+        exchange = await self._open(target, job, lost, stream=False)
         late = asyncio.get_running_loop().call_later(target.answer_seconds, exchange.expire)
         try:
             status, headers = await exchange.head()
@@ -58,10 +60,10 @@ class Caller:
             raise Failed("malformed", f"{target.name} answered with something that is no answer: {_shown(raw)}")
         return body  # pyright: ignore[reportUnknownVariableType]
 
-    async def streamed(self, target: Target, job: Job, watch: Callable[[Event], None]) -> Answer:
+    async def streamed(self, target: Target, job: Job, lost: Lost, watch: Callable[[Event], None]) -> Answer:
         """The answer, streamed. Raises ``Failed``."""
         began = self._clock.monotonic()
-        exchange = await self._open(target, job, stream=True)
+        exchange = await self._open(target, job, lost, stream=True)
         try:
             try:
                 async with asyncio.timeout(target.first_token_seconds):
@@ -124,8 +126,8 @@ class Caller:
 
     # -- going out ----------------------------------------------------------------------------------------------
 
-    async def _open(self, target: Target, job: Job, *, stream: bool) -> Exchange:
-        body = msgspec.json.encode(job.written_for(target, stream=stream))
+    async def _open(self, target: Target, job: Job, lost: Lost, *, stream: bool) -> Exchange:
+        body = msgspec.json.encode(job.written_for(target, stream=stream, lost=lost))
         dialect = DIALECTS[job.spoken(target)]
         url = target.url.rstrip("/") + dialect.url_path(target.model, stream=stream)
         if target.query:

@@ -142,6 +142,7 @@ class Gateway:
         key = _cache_key(job) if route.cache_seconds else b""
         if key and (kept := self._kept(key, route)) is not None:
             if watch is not None:
+                watch.answering(kept.facts)
                 for event in events_of(kept.answer):
                     watch.event(event)
             return kept

@@ -10,6 +10,7 @@ import msgspec
 
 from ..domain.conversation import Answer, Prompt, Usage, media_in
 from .dialects import DIALECTS
+from .dialects.lost import PREFILL, Lost
 from .routes import Target
 
 EMBEDDINGS = "openai-embeddings"
@@ -36,7 +37,7 @@ class Facts(msgspec.Struct, omit_defaults=True):
         first_ms: until the answer began; ``took_ms`` until it was whole; both from the first attempt on.
         reason: why this target was asked.
         attempts: all of them, the last one last.
-        lost: what the conversion to this vendor's format could not carry.
+        lost: what the vendor's format has no words for, so that the vendor was not told; see ``dialects.lost``.
     """
 
     route: str
@@ -52,6 +53,7 @@ class Facts(msgspec.Struct, omit_defaults=True):
     attempts: list[Attempt] = []
     cached: bool = False
     repeated: bool = False
+    lost: list[str] = []
 
 
 class Job:
@@ -68,7 +70,19 @@ class Job:
         image_bytes: how long the images in ``body`` are there, each: vendors do not count them by their bytes.
     """
 
-    __slots__ = ("_described", "_prompt", "_size", "body", "deadline", "dialect", "image_bytes", "labels", "route", "urgent")
+    __slots__ = (
+        "_described",
+        "_prefill_dropped",
+        "_prompt",
+        "_size",
+        "body",
+        "deadline",
+        "dialect",
+        "image_bytes",
+        "labels",
+        "route",
+        "urgent",
+    )
 
     def __init__(
         self,
@@ -88,6 +102,7 @@ class Job:
         self._prompt = prompt
         self._described: dict[str, Any] | None = None
         self._size = 0
+        self._prefill_dropped = False
         self.urgent = urgent
         self.deadline = deadline
         self.labels = labels or {}
@@ -119,14 +134,19 @@ class Job:
         while said and said[-1].role == "assistant":
             said.pop()
         whole = msgspec.structs.replace(prompt, said=said)
-        return Job(self.route, prompt=whole, urgent=self.urgent, deadline=self.deadline, labels=self.labels)
+        rest = Job(self.route, prompt=whole, urgent=self.urgent, deadline=self.deadline, labels=self.labels)
+        rest._prefill_dropped = True
+        return rest
 
     def spoken(self, target: Target) -> str:
         """The dialect in which this target is asked."""
         return self.dialect if self.dialect == EMBEDDINGS and target.dialect in EMBEDDING_TARGETS else target.dialect
 
-    def written_for(self, target: Target, *, stream: bool) -> dict[str, Any]:
-        """The request as this target takes it."""
+    def written_for(self, target: Target, *, stream: bool, lost: Lost | None = None) -> dict[str, Any]:
+        """The request as this target takes it. ``lost`` is told what it is not told; of a request that goes through as it
+        came nothing is lost."""
+        if lost is not None:
+            lost.say(PREFILL, self._prefill_dropped)
         if self.body is not None and self.dialect == self.spoken(target):
             body = {**self.body, "model": target.model}
             if stream:
@@ -138,7 +158,7 @@ class Job:
                 body.pop("stream_options", None)
             return body
         dialect = DIALECTS[target.dialect]
-        return dialect.write_prompt(self.prompt, target.model, stream=stream, max_tokens=target.max_output)
+        return dialect.write_prompt(self.prompt, target.model, stream=stream, max_tokens=target.max_output, lost=lost)
 
     @property
     def max_tokens(self) -> int:

@@ -7,10 +7,15 @@ import asyncio
 from typing import Protocol
 
 from ..domain.conversation import Event
+from .job import Facts
 
 
 class Watcher(Protocol):
     """Somebody who sees an answer come."""
+
+    def answering(self, facts: Facts) -> None:
+        """Who answers; before the first piece. Usage and times are not known yet."""
+        ...
 
     def event(self, event: Event) -> None:
         """The next piece."""
@@ -27,8 +32,15 @@ class Lane:
     def __init__(self, watch: Watcher | None) -> None:
         self._watch = watch
         self._held: list[Event] = []
+        self._facts: Facts | None = None
         self._open = False
         self.begun: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def answering(self, facts: Facts) -> None:
+        """See ``Watcher``."""
+        self._facts = facts
+        if self._open and self._watch is not None:
+            self._watch.answering(facts)
 
     def event(self, event: Event) -> None:
         """See ``Watcher``."""
@@ -49,5 +61,7 @@ class Lane:
         self._open = True
         held, self._held = self._held, []
         if self._watch is not None:
+            if self._facts is not None:
+                self._watch.answering(self._facts)
             for event in held:
                 self._watch.event(event)

@@ -45,7 +45,7 @@ class UsageRow(msgspec.Struct, gc=False):
             thinking; not in addition to them.
         nanos: money, in 1e-9 of a US dollar.
         first_ms: until the first token came; 0 if that was not seen.
-        reason: why this target was chosen.
+        reason: why this target was chosen, and what of the request it could not be told.
         id: given by the store, ascending; 0 in what is written.
     """
 

@@ -44,6 +44,11 @@ class _Pieces:
         self._place = turn.active.address, turn.item.message.trace, path
         self._may_restart = may_restart
 
+    def answering(self, facts: Facts) -> None:
+        """See ``Watcher``. Told where nothing is taken back: to a program outside, which is answered once."""
+        if not self._may_restart:
+            self._feed.tell(*self._place, facts)
+
     def event(self, event: Event) -> None:
         """See ``Watcher``."""
         self._feed.tell(*self._place, event)

@@ -61,7 +61,7 @@ def enter(turn: Writing, path: str, facts: Facts, reservation: Reservation | Non
             first_ms=facts.first_ms,
             attempts=len(facts.attempts) or 1,
             outcome="cached" if facts.cached else "ok",
-            reason=facts.reason,
+            reason=f"{facts.reason}; not told: {', '.join(facts.lost)}" if facts.lost else facts.reason,
         )
     )
     if reservation is not None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any, Literal, Protocol, get_args
 
 from ...domain.conversation import Answer, Event, Prompt, Usage
+from .lost import Lost
 
 Kind = Literal[
     "rate_limited",
@@ -144,8 +145,11 @@ class Dialect(Protocol):
         """
         ...
 
-    def write_prompt(self, prompt: Prompt, model: str, *, stream: bool, max_tokens: int = 0) -> dict[str, Any]:
-        """The request to a model. ``max_tokens`` counts where the vendor demands a limit and the prompt has none.
+    def write_prompt(
+        self, prompt: Prompt, model: str, *, stream: bool, max_tokens: int = 0, lost: Lost | None = None
+    ) -> dict[str, Any]:
+        """The request to a model. ``max_tokens`` counts where the vendor demands a limit and the prompt has none; ``lost``
+        is told what the vendor has no words for and can do without.
 
         Raises:
             Rejected: ``model.bad_request``: the vendor has no words for a part of it.

@@ -1,13 +1,15 @@
-"""What both of OpenAI's dialects share: which models think, which ids fit, and how errors are said."""
+"""What OpenAI's dialects share: how a key is shown, which models think, which ids fit, and how errors are said."""
 
 from __future__ import annotations
 
 import re
 from typing import Any, cast
 
-from ...domain.conversation import ToolSpec
+from ...domain.conversation import Prompt, Settings, ToolSpec
 from .dialect import Kind
-from .outgoing import fitting_id
+from .errors import read_error
+from .lost import SCHEMA_STRICT, Lost
+from .outgoing import fitting_id, wants_strict
 
 VENDOR = "openai"
 
@@ -17,6 +19,28 @@ _THINKS_IF_ASKED = re.compile(r"(?:^|/)gpt-5(?:\.[1-4](?!\d)|-chat)")
 _MISTRAL = re.compile(r"(?:^|/)(?:open-)?(?:mistral|mixtral|codestral|ministral|magistral|devstral|pixtral)", re.IGNORECASE)
 _ID = re.compile(r".*", re.DOTALL)
 _MISTRAL_ID = re.compile(r"[a-zA-Z0-9]{9}")
+
+
+class OpenAI:
+    """The half of ``Dialect`` that is the same for both."""
+
+    path: str
+
+    def url_path(self, model: str, *, stream: bool) -> str:
+        """See ``Dialect``."""
+        return self.path
+
+    def auth(self, key: str) -> dict[str, str]:
+        """See ``Dialect``."""
+        return {"authorization": f"Bearer {key}"}
+
+    def read_error(self, status: int, body: Any) -> tuple[Kind, str]:
+        """See ``Dialect``."""
+        return read_error(status, body)
+
+    def write_error(self, kind: Kind, message: str) -> tuple[int, dict[str, Any]]:
+        """See ``Dialect``."""
+        return write_error(kind, message)
 
 
 def thinks(model: str) -> bool:
@@ -43,10 +67,25 @@ def parameters(tool: ToolSpec) -> dict[str, Any]:
     return tool.schema or {"type": "object", "properties": {}}
 
 
-def strictness(schema: dict[str, Any] | None) -> dict[str, Any]:
-    """Asks for a schema to be kept strictly where OpenAI can: every object closed, all its fields required. Elsewhere it
-    would refuse the request."""
-    return {"strict": True} if schema and schema.get("type") == "object" and _closed(schema) else {}
+def sampling(settings: Settings, model: str, lost: Lost) -> dict[str, Any]:
+    """``temperature`` and ``top_p``, if the model takes them."""
+    given = {"temperature": settings.temperature, "top_p": settings.top_p}
+    given = {name: value for name, value in given.items() if value is not None}
+    if takes_sampling(model, settings.effort):
+        return given
+    for name in given:
+        lost.say(name)
+    return {}
+
+
+def strictness(prompt: Prompt, lost: Lost) -> dict[str, Any]:
+    """Asks for the schema of a prompt that came in another dialect to be kept strictly where OpenAI can: every object
+    closed, all its fields required. Elsewhere it would refuse the request."""
+    schema = prompt.settings.schema
+    if schema and schema.get("type") == "object" and _closed(schema):
+        return {"strict": True}
+    lost.say(SCHEMA_STRICT, wants_strict(prompt))
+    return {}
 
 
 def _closed(schema: Any) -> bool:

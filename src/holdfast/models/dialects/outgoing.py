@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from ...domain.conversation import Media, Part, Prompt, Said, Text, ToolCall, ToolResult
-from .wire import refused
+from .lost import ARGUMENTS, SYSTEM_ORDER, Lost
+from .wire import INVALID, arguments_object, refused
 
 OPENING = "Begin."
 """What the user is made to say where a vendor demands a first word from the user and there is none."""
@@ -19,14 +20,17 @@ _STATE = {"openai-responses": ("previous_response_id", "conversation", "prompt")
 """Fields that stand for a part of the request that only one vendor has: without it the question makes no sense."""
 
 
-def own_fields(prompt: Prompt, dialect: str) -> dict[str, Any] | None:
-    """The fields that only this dialect knows; None if the prompt came in another one. Refuses a prompt of which another
-    vendor keeps a part."""
+def own_fields(prompt: Prompt, dialect: str, lost: Lost) -> dict[str, Any] | None:
+    """The fields that only this dialect knows; None if the prompt came in another one, whose own fields are lost. Refuses a
+    prompt of which another vendor keeps a part."""
     for other, names in _STATE.items():
         if other != dialect:
             for name in names:
                 if name in prompt.extra.get(other, {}):
                     raise refused(name, f"it names what only the vendor of {other} has; send the whole conversation instead")
+    for other, others in prompt.extra.items():
+        if other != dialect:
+            lost.say_fields(others)
     fields: dict[str, Any] | None = prompt.extra.get(dialect)
     return fields
 
@@ -55,8 +59,24 @@ def split_system(said: list[Said]) -> tuple[list[Text], list[Said]]:
     return [text for message in said[:top] for text in texts(message.parts)], said[top:]
 
 
-def hoisted_system(said: list[Said]) -> tuple[list[Text], list[Said]]:
+def wants_strict(prompt: Prompt) -> bool:
+    """Whether a client that asked in another dialect demands that the schema be kept."""
+    others: list[dict[str, Any]] = list(prompt.extra.values())
+    formats: list[Any] = [fields.get("response_format") or fields.get("text", {}).get("format") for fields in others]
+    return any(format and format.get("strict") for format in formats)
+
+
+def arguments(call: ToolCall, lost: Lost) -> dict[str, Any]:
+    """A call's arguments for a vendor that takes an object and no text."""
+    written = arguments_object(call.arguments)
+    lost.say(ARGUMENTS, INVALID in written)
+    return written
+
+
+def hoisted_system(said: list[Said], lost: Lost) -> tuple[list[Text], list[Said]]:
     """All of the system's words, wherever they stand, and the rest of the conversation."""
+    top = len(split_system(said)[1])
+    lost.say(SYSTEM_ORDER, any(message.role == "system" for message in said[len(said) - top :]))
     system = [text for message in said if message.role == "system" for text in texts(message.parts)]
     return system, [message for message in said if message.role != "system"]
 

@@ -16,7 +16,7 @@ import msgspec
 from ...control.identity.scopes import MODELS, permit_scope
 from ...control.identity.service import Identity
 from ...control.lifting import lifted
-from ...control.outside import ASK, Asked
+from ...control.outside import ASK, Asked, shown
 from ...domain.address import tenant_of
 from ...domain.conversation import Event, events_of
 from ...domain.errors import Conflict, HoldfastError, LimitExceeded, NotFound, Rejected, Unavailable
@@ -27,6 +27,7 @@ from ...journal.codec import decode_any, encode, error_of
 from ...mailbox.worker import Worker
 from ...models.dialects import DIALECTS
 from ...models.dialects.dialect import Dialect
+from ...models.job import Facts
 from .identity import caller, token_of
 from .posted import Posted
 from .requests import Gone, Headed, Request, TooLarge
@@ -180,6 +181,7 @@ class _Stream:
         self._writer = dialect.writer(
             str(asked.body["model"]), id=f"hf-{message.trace[:24]}", created=message.created // 1000, include_usage=usage
         )
+        self._head: list[tuple[bytes, bytes]] = []
         self._begun = False
         self._lost = False
 
@@ -211,7 +213,11 @@ class _Stream:
             self._wake()
 
     def _heard(self, trace: str, path: str, what: Any) -> None:
-        if trace == self._message.trace and not isinstance(what, (str, dict)):
+        if trace != self._message.trace:
+            return
+        if isinstance(what, Facts):  # the attempt that answers is none of those that are over
+            self._head = _facts({**shown(what), "attempts": len(what.attempts) + 1})
+        elif not isinstance(what, (str, dict)):
             try:
                 self._pieces.put_nowait(what)
             except asyncio.QueueFull:
@@ -229,7 +235,7 @@ class _Stream:
             data += self._writer.write(more)
         if not self._begun:
             self._begun = True
-            await self._request.begin_stream()
+            await self._request.begin_stream(self._head)
         if data:
             await self._request.piece(data)
 

@@ -78,6 +78,7 @@ function OfStep({ address, step }: { address: string; step: Step }) {
             {exactUsd(step.cost.usd)} <span class="faint">{count(step.cost.input)} in, {count(step.cost.output)} out</span>
           </Fact>
         )}
+        <NotTold detail={step.detail} />
         <OtherAgent detail={step.detail} />
         <Labels labels={step.labels} />
       </dl>
@@ -111,6 +112,12 @@ function OfStep({ address, step }: { address: string; step: Step }) {
       </details>
     </>
   );
+}
+
+/** What of the request the model's vendor has no words for, so that it was not told. */
+function NotTold({ detail }: { detail: unknown }) {
+  const lost = (detail as { facts?: { lost?: string[] } } | null)?.facts?.lost ?? [];
+  return lost.length ? <Fact name="Not told">{lost.join(", ")}</Fact> : null;
 }
 
 interface Part {

@@ -25,6 +25,7 @@ from typing import Any
 from ....domain.conversation import Answer, Prompt, Usage
 from .. import errors, wire
 from ..dialect import Kind
+from ..lost import Lost
 from . import answers, read_prompt, streams, write_prompt
 from .shapes import MessagesUsage
 
@@ -49,9 +50,12 @@ class AnthropicMessages:
         """See ``Dialect``."""
         return read_prompt.read_prompt(body, self.name)
 
-    def write_prompt(self, prompt: Prompt, model: str, *, stream: bool, max_tokens: int = 0) -> dict[str, Any]:
+    def write_prompt(
+        self, prompt: Prompt, model: str, *, stream: bool, max_tokens: int = 0, lost: Lost | None = None
+    ) -> dict[str, Any]:
         """See ``Dialect``."""
-        return write_prompt.write_prompt(prompt, model, self.name, stream=stream, max_tokens=max_tokens)
+        lost = lost or Lost()
+        return write_prompt.write_prompt(prompt, model, self.name, lost, stream=stream, max_tokens=max_tokens)
 
     def read_answer(self, body: Any) -> Answer:
         """See ``Dialect``."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from ....domain.conversation import Media, Part, Prompt, Said, Settings, Text, Thinking, ToolCall, ToolResult, ToolSpec
 from .. import media, outgoing, wire
+from ..lost import SPOKEN_MEDIA, THINKING, Lost
 from .claude import Claude
 from .read_prompt import VENDOR
 
@@ -20,13 +21,13 @@ _IMAGES = {"image/jpeg", "image/png", "image/gif", "image/webp"}
 _TEXTS = re.compile(r"text/|application/(?:json|xml|x-yaml)")
 
 
-def write_prompt(prompt: Prompt, model: str, name: str, *, stream: bool, max_tokens: int) -> dict[str, Any]:
+def write_prompt(prompt: Prompt, model: str, name: str, lost: Lost, *, stream: bool, max_tokens: int) -> dict[str, Any]:
     """See ``Dialect``; ``name`` is the dialect's."""
-    found = outgoing.own_fields(prompt, name)
+    found = outgoing.own_fields(prompt, name, lost)
     own = dict(found or {})
     claude, settings = Claude(model), prompt.settings
     limit = settings.max_tokens or max_tokens or _MAX_TOKENS
-    system, messages = _conversation(prompt, claude)
+    system, messages = _conversation(prompt, claude, lost)
     body: dict[str, Any] = {"model": model, "max_tokens": limit, "messages": messages}
     if settings.json_mode and settings.schema is None:
         system.append(Text(outgoing.JSON_ONLY))
@@ -38,13 +39,14 @@ def write_prompt(prompt: Prompt, model: str, name: str, *, stream: bool, max_tok
     how = claude.thinking(settings, own.pop("thinking", None), came_here=found is not None, max_tokens=limit)
     if not _may_think(how, body, messages):
         del how["thinking"]
+    lost.say("effort", settings.effort not in ("", "none") and not how)
     config: dict[str, Any] = {**own.pop("output_config", {}), **how.pop("output_config", {})}
     if settings.schema is not None:
         config["format"] = {"type": "json_schema", "schema": settings.schema}
     body |= how
     if config:
         body["output_config"] = config
-    body |= _sampling(settings, claude, thinks="budget_tokens" in body.get("thinking", {}))
+    body |= _sampling(settings, claude, lost=lost, thinks="budget_tokens" in body.get("thinking", {}))
     if metadata := own.pop("metadata", {}) | ({"user_id": settings.user} if settings.user else {}):
         body["metadata"] = metadata
     body |= own
@@ -53,7 +55,7 @@ def write_prompt(prompt: Prompt, model: str, name: str, *, stream: bool, max_tok
     return body
 
 
-def _sampling(settings: Settings, claude: Claude, *, thinks: bool) -> dict[str, Any]:
+def _sampling(settings: Settings, claude: Claude, *, lost: Lost, thinks: bool) -> dict[str, Any]:
     body: dict[str, Any] = {}
     if claude.sampling and not thinks:
         if settings.temperature is not None:
@@ -62,6 +64,10 @@ def _sampling(settings: Settings, claude: Claude, *, thinks: bool) -> dict[str, 
             body["top_p"] = settings.top_p
     if stop := [text for text in settings.stop if text.strip()]:
         body["stop_sequences"] = stop
+    lost.say("temperature", body.get("temperature") != settings.temperature)
+    lost.say("top_p", body.get("top_p") != settings.top_p)
+    lost.say("stop", len(stop) < len(settings.stop))
+    lost.say("seed", settings.seed is not None)
     return body
 
 
@@ -98,15 +104,16 @@ def _tool(tool: ToolSpec) -> dict[str, Any]:
     return written | (_CACHE if tool.cache else {})
 
 
-def _conversation(prompt: Prompt, claude: Claude) -> tuple[list[Text], list[dict[str, Any]]]:
+def _conversation(prompt: Prompt, claude: Claude, lost: Lost) -> tuple[list[Text], list[dict[str, Any]]]:
     """The system's words, and the messages: the user first, then in turn, the system only before the model."""
-    system, said = (outgoing.split_system if claude.inline_system else outgoing.hoisted_system)(prompt.said)
+    inline = claude.inline_system
+    system, said = outgoing.split_system(prompt.said) if inline else outgoing.hoisted_system(prompt.said, lost)
     messages: list[dict[str, Any]] = []
     held: list[Text] = []
     for message in outgoing.merged(_system_before_model(said)):
         if message.role == "system":
             held += outgoing.texts(message.parts)
-        elif blocks := _blocks(message):
+        elif blocks := _blocks(message, lost):
             if messages and messages[-1]["role"] == message.role:
                 messages[-1]["content"] += blocks
                 continue
@@ -159,20 +166,23 @@ def _trim(messages: list[dict[str, Any]]) -> None:
             messages.pop()
 
 
-def _blocks(message: Said) -> list[dict[str, Any]]:
-    return [block for part in message.parts if (block := _block(part, message.role))]
+def _blocks(message: Said, lost: Lost) -> list[dict[str, Any]]:
+    return [block for part in message.parts if (block := _block(part, message.role, lost))]
 
 
-def _block(part: Part, role: str) -> dict[str, Any] | None:
+def _block(part: Part, role: str, lost: Lost) -> dict[str, Any] | None:
     if isinstance(part, Text):
         return _text(part)
     if isinstance(part, Media):
+        lost.say(SPOKEN_MEDIA, role != "user")
         return _media(part) if role == "user" else None
     if isinstance(part, ToolCall):
-        return {"type": "tool_use", "id": _id(part.id), "name": part.name, "input": wire.arguments_object(part.arguments)}
+        return {"type": "tool_use", "id": _id(part.id), "name": part.name, "input": outgoing.arguments(part, lost)}
     if isinstance(part, ToolResult):
         return _result(part)
-    return _thinking(part)
+    block = _thinking(part)
+    lost.say(THINKING, block is None)
+    return block
 
 
 def _text(text: Text) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from typing import Any
 from ....domain.conversation import Answer, Prompt, Usage
 from .. import errors, wire
 from ..dialect import Kind, StreamWriter
+from ..lost import Lost
 from . import answers
 from .shapes import UsageMetadata
 from .write_prompt import write_prompt
@@ -57,9 +58,11 @@ class Gemini:
         """Refuses: a target only."""
         raise _target_only()
 
-    def write_prompt(self, prompt: Prompt, model: str, *, stream: bool, max_tokens: int = 0) -> dict[str, Any]:
+    def write_prompt(
+        self, prompt: Prompt, model: str, *, stream: bool, max_tokens: int = 0, lost: Lost | None = None
+    ) -> dict[str, Any]:
         """See ``Dialect``."""
-        return write_prompt(prompt, model, self.name)
+        return write_prompt(prompt, model, self.name, lost or Lost())
 
     def read_answer(self, body: Any) -> Answer:
         """See ``Dialect``."""

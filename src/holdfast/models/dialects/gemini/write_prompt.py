@@ -6,7 +6,8 @@ import re
 from typing import Any
 
 from ....domain.conversation import Media, Part, Prompt, Said, Settings, Text, Thinking, ToolCall, ToolResult, ToolSpec
-from .. import media, outgoing, wire
+from .. import media, outgoing
+from ..lost import THINKING, Lost
 
 VENDOR = "gemini"
 UNSIGNED = "skip_thought_signature_validator"
@@ -19,11 +20,11 @@ _MODES = {"auto": "AUTO", "none": "NONE", "required": "ANY"}
 _STOPS_MAX = 5
 
 
-def write_prompt(prompt: Prompt, model: str, name: str) -> dict[str, Any]:
+def write_prompt(prompt: Prompt, model: str, name: str, lost: Lost) -> dict[str, Any]:
     """See ``Dialect``; ``name`` is the dialect's."""
-    own = outgoing.own_fields(prompt, name) or {}
-    system, said = outgoing.hoisted_system(prompt.said)
-    body: dict[str, Any] = {"contents": _Contents(said, model).written}
+    own = outgoing.own_fields(prompt, name, lost) or {}
+    system, said = outgoing.hoisted_system(prompt.said, lost)
+    body: dict[str, Any] = {"contents": _Contents(said, model, lost).written}
     if system:
         body["systemInstruction"] = {"parts": [{"text": text.text} for text in system]}
     if prompt.tools:
@@ -31,12 +32,16 @@ def write_prompt(prompt: Prompt, model: str, name: str) -> dict[str, Any]:
         if choice := prompt.settings.tool_choice:
             named = {"mode": "ANY", "allowedFunctionNames": [choice]}
             body["toolConfig"] = {"functionCallingConfig": {"mode": _MODES[choice]} if choice in _MODES else named}
-    if config := _config(prompt.settings, model):
+    settings = prompt.settings
+    lost.say("tools.strict", any(tool.strict for tool in prompt.tools))
+    lost.say("parallel_tools", settings.parallel_tools is not None and bool(prompt.tools))
+    lost.say("user", bool(settings.user))
+    if config := _config(settings, model, lost):
         body["generationConfig"] = config
     return body | own
 
 
-def _config(settings: Settings, model: str) -> dict[str, Any]:
+def _config(settings: Settings, model: str, lost: Lost) -> dict[str, Any]:
     config: dict[str, Any] = {}
     if settings.max_tokens:
         config["maxOutputTokens"] = settings.max_tokens
@@ -46,6 +51,7 @@ def _config(settings: Settings, model: str) -> dict[str, Any]:
         config["topP"] = settings.top_p
     if settings.stop:
         config["stopSequences"] = settings.stop[:_STOPS_MAX]
+        lost.say("stop", len(settings.stop) > _STOPS_MAX)
     if settings.seed is not None:
         config["seed"] = settings.seed
     if settings.schema is not None:
@@ -54,6 +60,8 @@ def _config(settings: Settings, model: str) -> dict[str, Any]:
         config["responseMimeType"] = "application/json"
     if settings.effort and not _THOUGHTLESS.search(model):
         config["thinkingConfig"] = _thinking(settings.effort, model)
+    else:
+        lost.say("effort", settings.effort not in ("", "none"))
     return config
 
 
@@ -78,7 +86,8 @@ def _tool(tool: ToolSpec) -> dict[str, Any]:
 class _Contents:
     """The contents of one request."""
 
-    def __init__(self, said: list[Said], model: str) -> None:
+    def __init__(self, said: list[Said], model: str, lost: Lost) -> None:
+        self._lost = lost
         self._older = _OLDER.search(model) is not None
         self._names = outgoing.names_of_calls(said)
         self._order = {id: number for number, id in enumerate(self._names)}
@@ -104,9 +113,10 @@ class _Contents:
         for part in said:
             if isinstance(part, Thinking):
                 signature = (part.signature if part.vendor == VENDOR else "") or signature
+                self._lost.say(THINKING, part.vendor != VENDOR)
                 continue
             if isinstance(part, ToolCall):
-                written = {"functionCall": {"name": part.name, "args": wire.arguments_object(part.arguments)}}
+                written = {"functionCall": {"name": part.name, "args": outgoing.arguments(part, self._lost)}}
                 if not self._older:
                     written["functionCall"]["id"] = part.id
                     signature = signature or ("" if called else UNSIGNED)

@@ -20,33 +20,27 @@ from __future__ import annotations
 from typing import Any
 
 from ....domain.conversation import Answer, Prompt, Usage
-from .. import errors, openai, wire
-from ..dialect import Kind
+from .. import openai, wire
+from ..lost import Lost
 from . import answers, read_prompt, streams, write_prompt
 from .shapes import ChatUsage
 
 
-class OpenAIChat:
+class OpenAIChat(openai.OpenAI):
     """See the module."""
 
     name = "openai-chat"
     path = "/chat/completions"
 
-    def url_path(self, model: str, *, stream: bool) -> str:
-        """See ``Dialect``."""
-        return self.path
-
-    def auth(self, key: str) -> dict[str, str]:
-        """See ``Dialect``."""
-        return {"authorization": f"Bearer {key}"}
-
     def read_prompt(self, body: dict[str, Any]) -> Prompt:
         """See ``Dialect``."""
         return read_prompt.read_prompt(body, self.name)
 
-    def write_prompt(self, prompt: Prompt, model: str, *, stream: bool, max_tokens: int = 0) -> dict[str, Any]:
+    def write_prompt(
+        self, prompt: Prompt, model: str, *, stream: bool, max_tokens: int = 0, lost: Lost | None = None
+    ) -> dict[str, Any]:
         """See ``Dialect``."""
-        return write_prompt.write_prompt(prompt, model, self.name, stream=stream)
+        return write_prompt.write_prompt(prompt, model, self.name, lost or Lost(), stream=stream)
 
     def read_answer(self, body: Any) -> Answer:
         """See ``Dialect``."""
@@ -67,11 +61,3 @@ class OpenAIChat:
     def writer(self, model: str, *, id: str, created: int, include_usage: bool = True) -> streams.Writer:
         """See ``Dialect``."""
         return streams.Writer(model, id, created, include_usage)
-
-    def read_error(self, status: int, body: Any) -> tuple[Kind, str]:
-        """See ``Dialect``."""
-        return errors.read_error(status, body)
-
-    def write_error(self, kind: Kind, message: str) -> tuple[int, dict[str, Any]]:
-        """See ``Dialect``."""
-        return openai.write_error(kind, message)

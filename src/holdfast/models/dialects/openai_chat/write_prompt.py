@@ -7,19 +7,20 @@ from typing import Any
 
 from ....domain.conversation import Media, Prompt, Said, Settings, Text, Thinking, ToolCall, ToolResult, ToolSpec
 from .. import media, openai, outgoing, wire
+from ..lost import SPOKEN_MEDIA, THINKING, TOOL_FAILED, Lost
 
 _WANTS_REASONING = re.compile(r"deepseek|kimi|glm-|minimax|mimo", re.IGNORECASE)
 """Models whose servers refuse to go on with their calls' results without the reasoning before the calls."""
 _ID_LENGTH = 40
 
 
-def write_prompt(prompt: Prompt, model: str, name: str, *, stream: bool) -> dict[str, Any]:
+def write_prompt(prompt: Prompt, model: str, name: str, lost: Lost, *, stream: bool) -> dict[str, Any]:
     """See ``Dialect``; ``name`` is the dialect's."""
-    found = outgoing.own_fields(prompt, name)
+    found = outgoing.own_fields(prompt, name, lost)
     own = dict(found or {})
-    format = own.pop("response_format", {}) if found is not None else openai.strictness(prompt.settings.schema)
-    body: dict[str, Any] = {"model": model, "messages": _Messages(prompt, model).written}
-    body |= _settings(prompt.settings, model, format)
+    format = own.pop("response_format", {}) if found is not None else openai.strictness(prompt, lost)
+    body: dict[str, Any] = {"model": model, "messages": _Messages(prompt, model, lost).written}
+    body |= _settings(prompt.settings, model, format, lost)
     if prompt.tools:
         body["tools"] = [_tool(tool) for tool in prompt.tools]
         body |= _choice(prompt.settings)
@@ -31,15 +32,11 @@ def write_prompt(prompt: Prompt, model: str, name: str, *, stream: bool) -> dict
     return body
 
 
-def _settings(settings: Settings, model: str, format: dict[str, Any]) -> dict[str, Any]:
+def _settings(settings: Settings, model: str, format: dict[str, Any], lost: Lost) -> dict[str, Any]:
     body: dict[str, Any] = {}
     if settings.max_tokens:
         body["max_completion_tokens" if openai.thinks(model) else "max_tokens"] = settings.max_tokens
-    if openai.takes_sampling(model, settings.effort):
-        if settings.temperature is not None:
-            body["temperature"] = settings.temperature
-        if settings.top_p is not None:
-            body["top_p"] = settings.top_p
+    body |= openai.sampling(settings, model, lost)
     if settings.stop:
         body["stop"] = settings.stop
     if settings.seed is not None:
@@ -79,7 +76,8 @@ def _tool(tool: ToolSpec) -> dict[str, Any]:
 class _Messages:
     """The messages of one request."""
 
-    def __init__(self, prompt: Prompt, model: str) -> None:
+    def __init__(self, prompt: Prompt, model: str, lost: Lost) -> None:
+        self._lost = lost
         self.written: list[dict[str, Any]] = []
         self._model = model
         self._names = outgoing.names_of_calls(prompt.said)
@@ -101,6 +99,7 @@ class _Messages:
         results = [part for message in said for part in message.parts if isinstance(part, ToolResult)]
         for result in results:
             text = outgoing.joined(result.content)
+            self._lost.say(TOOL_FAILED, result.error)
             self.written.append({"role": "tool", "tool_call_id": self._id(result.id), "content": text})
         carried: list[Text | Media] = []
         for result in results:
@@ -116,6 +115,12 @@ class _Messages:
     def _assistant(self, message: Said) -> None:
         calls = [part for part in message.parts if isinstance(part, ToolCall)]
         text = "".join(part.text for part in message.parts if isinstance(part, Text))
+        thoughts = [part for part in message.parts if isinstance(part, Thinking)]
+        carried = (
+            [part.text for part in thoughts if not part.vendor] if calls and _WANTS_REASONING.search(self._model) else []
+        )
+        self._lost.say(THINKING, len(carried) < len(thoughts))
+        self._lost.say(SPOKEN_MEDIA, any(isinstance(part, Media) for part in message.parts))
         if not text and not calls:
             return
         written: dict[str, Any] = {"role": "assistant", "content": text or None}
@@ -124,9 +129,8 @@ class _Messages:
                 {"id": self._id(c.id), "type": "function", "function": {"name": c.name, "arguments": c.arguments or "{}"}}
                 for c in calls
             ]
-            thoughts = [part.text for part in message.parts if isinstance(part, Thinking) and not part.vendor]
-            if thoughts and _WANTS_REASONING.search(self._model):
-                written["reasoning_content"] = "".join(thoughts)
+            if carried:
+                written["reasoning_content"] = "".join(carried)
         self.written.append(written)
 
     def _id(self, id: str) -> str:

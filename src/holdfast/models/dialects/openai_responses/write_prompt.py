@@ -6,24 +6,25 @@ from typing import Any
 
 from ....domain.conversation import Media, Prompt, Said, Settings, Text, Thinking, ToolCall, ToolResult, ToolSpec
 from .. import media, openai, outgoing, wire
+from ..lost import SPOKEN_MEDIA, THINKING, TOOL_FAILED, Lost
 from . import reasoning
 
 _ID_LENGTH = 64
 
 
-def write_prompt(prompt: Prompt, model: str, name: str, *, stream: bool) -> dict[str, Any]:
+def write_prompt(prompt: Prompt, model: str, name: str, lost: Lost, *, stream: bool) -> dict[str, Any]:
     """See ``Dialect``; ``name`` is the dialect's."""
-    found = outgoing.own_fields(prompt, name)
+    found = outgoing.own_fields(prompt, name, lost)
     own = dict(found or {})
     said, body = list(prompt.said), dict[str, Any](model=model)
     if len(said) > 1 and said[0].role == "system" and (instructions := outgoing.joined(said[0].parts)):
         body["instructions"] = instructions  # alone, they are the input
         del said[0]
-    body["input"] = _Items(model, said).written
-    body |= _settings(prompt.settings, model)
+    body["input"] = _Items(model, said, lost).written
+    body |= _settings(prompt.settings, model, lost)
     if thought := {**own.pop("reasoning", {}), **({"effort": prompt.settings.effort} if prompt.settings.effort else {})}:
         body["reasoning"] = thought
-    if text := _text(prompt.settings, own.pop("text", None), came_here=found is not None):
+    if text := _text(prompt, own.pop("text", None), lost, came_here=found is not None):
         body["text"] = text
     tools = [_tool(tool) for tool in prompt.tools] + own.pop("tools", [])
     if tools:
@@ -41,23 +42,21 @@ def write_prompt(prompt: Prompt, model: str, name: str, *, stream: bool) -> dict
     return body
 
 
-def _settings(settings: Settings, model: str) -> dict[str, Any]:
+def _settings(settings: Settings, model: str, lost: Lost) -> dict[str, Any]:
     body: dict[str, Any] = {}
     if settings.max_tokens:
         body["max_output_tokens"] = settings.max_tokens
-    if openai.takes_sampling(model, settings.effort):
-        if settings.temperature is not None:
-            body["temperature"] = settings.temperature
-        if settings.top_p is not None:
-            body["top_p"] = settings.top_p
+    body |= openai.sampling(settings, model, lost)
+    lost.say("stop", bool(settings.stop))
+    lost.say("seed", settings.seed is not None)
     if settings.user:
         body["user"] = settings.user
     return body
 
 
-def _text(settings: Settings, own: dict[str, Any] | None, *, came_here: bool) -> dict[str, Any]:
-    text = dict(own or {})
-    format: dict[str, Any] = text.pop("format", {}) if came_here else openai.strictness(settings.schema)
+def _text(prompt: Prompt, own: dict[str, Any] | None, lost: Lost, *, came_here: bool) -> dict[str, Any]:
+    text, settings = dict(own or {}), prompt.settings
+    format: dict[str, Any] = text.pop("format", {}) if came_here else openai.strictness(prompt, lost)
     if settings.schema is not None:
         name = settings.schema_name or "answer"
         text["format"] = {"type": "json_schema", "name": name, "schema": settings.schema, **format}
@@ -86,7 +85,8 @@ def _tool(tool: ToolSpec) -> dict[str, Any]:
 class _Items:
     """The input of one request."""
 
-    def __init__(self, model: str, said: list[Said]) -> None:
+    def __init__(self, model: str, said: list[Said], lost: Lost) -> None:
+        self._lost = lost
         self.written: list[dict[str, Any]] = []
         self._model = model
         for message in said:
@@ -108,6 +108,8 @@ class _Items:
                 self.written.append({"type": "function_call", "call_id": self._id(part.id), **call})
             elif isinstance(part, Thinking) and (item := reasoning.write(part)):
                 self.written.append(item)
+            else:
+                self._lost.say(THINKING if isinstance(part, Thinking) else SPOKEN_MEDIA)
 
     def _user(self, message: Said) -> None:
         held: list[Text | Media] = []
@@ -116,6 +118,7 @@ class _Items:
                 self._message(held)
                 held = []
                 output = _content(part.content)
+                self._lost.say(TOOL_FAILED, part.error)
                 self.written.append({"type": "function_call_output", "call_id": self._id(part.id), "output": output})
             elif isinstance(part, (Text, Media)):
                 held.append(part)
