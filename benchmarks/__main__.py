@@ -60,6 +60,11 @@ def _arguments() -> argparse.Namespace:
     center = parts.add_parser("command_center", help="the command center in a real browser, under load")
     center.add_argument("--quick", action="store_true", help="10,000 agents instead of 100,000")
     center.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
+    searching = parts.add_parser("searching", help="the index of words: filled, and asked all kinds of things")
+    searching.add_argument("--store", choices=("sqlite", "postgres"), default="sqlite")
+    searching.add_argument("--entries", type=int, default=0, help="1,000,000; 50,000 with --quick")
+    searching.add_argument("--quick", action="store_true", help="fewer entries")
+    searching.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
     stopping = parts.add_parser("stopping", help="a kill switch amid thousands of turns on several worker processes")
     stopping.add_argument("--turns", type=int, default=0, help="10,000; 1,000 with --quick")
     stopping.add_argument("--workers", type=int, default=4)
@@ -75,6 +80,11 @@ def main() -> None:
         from benchmarks.command_center import run as watched
 
         _tell(watched.run(given.quick), given.json)
+        return
+    if given.part == "searching":
+        from benchmarks.searching import run as found
+
+        _tell(found(given.quick, given.store, given.entries), given.json)
         return
     if given.part == "stopping":
         from benchmarks.stopping import run as stopped

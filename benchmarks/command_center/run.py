@@ -1,4 +1,4 @@
-"""Real Chromium on a real server: the first view with many agents, a search, and the live journal in a virtual list."""
+"""Real Chromium on a real server: the first view with many agents, and the live journal in a virtual list."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import holdfast
+from benchmarks import searching
 from benchmarks.command_center.agents import busy, member
 
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
@@ -103,16 +104,6 @@ async def watch(place: Place, rate: int) -> dict[str, Any]:
     return {"fps": round(fps, 1), "dom_rows": rows, "first_view_ms": round(first_view_ms), "events_per_s": round(seen)}
 
 
-def search(place: Place) -> float:
-    """The 95th percentile of searches for words that are there, and that are not, in milliseconds."""
-    took: list[float] = []
-    for n in range(20):
-        began = time.perf_counter()
-        place.ask("search", text=f"Go on with {n * 50}?" if n % 2 else "nowhere to be found", limit=50)
-        took.append((time.perf_counter() - began) * 1000)
-    return sorted(took)[int(len(took) * 0.95) - 1]
-
-
 async def _run(quick: bool) -> dict[str, Any]:
     place = Place()
     agents = 10_000 if quick else 100_000
@@ -123,7 +114,7 @@ async def _run(quick: bool) -> dict[str, Any]:
         await place.start()  # the first view is the first after a start
         found = await watch(place, 5_000)
         listed = place.ask("fleet", limit=0)["total"]
-        return {**found, "search_p95_ms": round(search(place), 1), "agents_listed": listed, "quick": quick}
+        return {**found, "agents_listed": listed, "quick": quick}
     finally:
         place.stop()
         shutil.rmtree(place.folder, ignore_errors=True)
@@ -131,4 +122,5 @@ async def _run(quick: bool) -> dict[str, Any]:
 
 def run(quick: bool) -> dict[str, Any]:
     """Everything; the figures."""
-    return asyncio.run(_run(quick))
+    sought = searching.run(quick, "sqlite")
+    return asyncio.run(_run(quick)) | {"search_p95_ms": sought["search_p95_ms"], "entries_searched": sought["entries"]}

@@ -23,6 +23,7 @@ from ..domain.errors import HoldfastError, Rejected
 from ..domain.limits import Limits
 from ..gate import Gate
 from ..gate.gatekeeper import Gatekeeper
+from ..insight.indexing import Indexing
 from ..journal.codec import Seal
 from ..link import Endpoint, Listener
 from ..link.frames import Hello
@@ -263,6 +264,8 @@ class Server:
             self._beside_do(self._retain())
         if settings.seal_seconds > 0 and settings.listen is not None:
             self._beside_do(self._seal())
+        if settings.listen is not None and self.engine.worker.seal is None:
+            self._beside_do(self._index())
         if settings.reload and (settings.places or settings.policies):
             self._beside_do(self._reload())
         self._beside_do(self._versions())
@@ -300,6 +303,18 @@ class Server:
                 await self.operations.audit_seal()
             except HoldfastError as error:
                 log.error("nothing was signed: %s", error)
+
+    async def _index(self) -> None:
+        """Fill the index of words, a quarter of the time at most: turns go before it."""
+        clock = self.engine.worker.clock
+        indexing = Indexing(self.store)
+        while True:
+            began, more = clock.monotonic(), False
+            try:
+                more = await indexing.go_on()
+            except HoldfastError as error:
+                log.warning("the index of words did not get on: %s", error)
+            await clock.sleep(3 * (clock.monotonic() - began) if more else _LOOK_SECONDS)
 
     async def _reload(self) -> None:
         clock = self.engine.worker.clock

@@ -99,20 +99,34 @@ def seen(
 
 
 def search(
-    text: Annotated[str, typer.Argument(help="Words that are all in the entry or its agent's address.")] = "",
-    agent: Annotated[str, typer.Option("--agent", help="Only agents whose address begins so.", show_default=False)] = "",
+    text: Annotated[
+        str, typer.Argument(help='Words that are all there; "in this order", begin*, -without.', show_default=False)
+    ] = "",
+    agent: Annotated[
+        str, typer.Option("--agent", help="Only of this name or address, or name/begin*.", show_default=False)
+    ] = "",
     verb: Annotated[str, typer.Option("--verb", help="Only these steps: model, tool, call, ...", show_default=False)] = "",
     failed: Annotated[bool, typer.Option("--failed", help="Only steps that failed.")] = False,
+    by: Annotated[str, typer.Option("--by", help="Only what this person or agent is behind.", show_default=False)] = "",
+    before: Annotated[int, typer.Option("--before", help="Go on before this entry.", show_default=False)] = 0,
     limit: Annotated[int, typer.Option("--limit", help="Rows at most.")] = 50,
     output: Output = Format.table,
     url: Url = "",
     store: StoreUrl = "",
 ) -> None:
-    """Search the newest entries of all agents, backwards."""
+    """Search the entries of all agents, the newest first."""
     from . import session
     from .output import clock, say, show, show_one
 
-    given: dict[str, Any] = {"text": text, "agent": agent, "verb": verb, "failed": failed, "limit": limit}
+    given: dict[str, Any] = {
+        "text": text,
+        "agent": agent,
+        "verb": verb,
+        "by": by,
+        "failed": failed,
+        "before": before,
+        "limit": limit,
+    }
     page = session.run(lambda c: c.search(**given), url, store)
     if output is not Format.table:
         show_one(page, output)
@@ -122,10 +136,11 @@ def search(
         ("ADDRESS", lambda f: f.address),
         ("SEQ", lambda f: f.seq),
         ("WHAT", lambda f: f"{f.verb} {f.name}"),
-        ("WORDS", lambda f: f.words),
+        ("WORDS", lambda f: f.error or f.words),
     ]
     show(page.found, columns, output, "nothing was found")
-    say(f"(looked at {page.looked:,} entries)")
+    if page.before:
+        say(f"(there is more: --before {page.before})")
 
 
 @view.command("list")

@@ -13,11 +13,13 @@ from ..domain.message import Message
 from ..domain.principal import Principal
 from ..insight.fleet import Asked, Fleet, Member
 from ..insight.pulse import Beat, Pulse
-from ..insight.search import Page, Sought, look
+from ..insight.search import Page, Search
 from ..insight.states import STATES
 from ..insight.turns import turns_of
+from ..insight.words import parse, within
 from ..journal.codec import decode_any, decode_arguments
 from ..mailbox.worker import Worker
+from ..ports.lookup import Terms
 from ..ports.store import Store
 from ..turn.definition import Registry
 from . import desk, reading
@@ -28,7 +30,6 @@ from .views import AgentView, Done, EntryView, Question
 _MOST_ROWS = 500
 _TURN_ENTRIES = 5_000
 _DAY_MS = 86_400_000
-_LOOKED = 50_000
 ORDERS = ("need", "name", "recent", "cost", "entries")
 
 
@@ -41,6 +42,7 @@ class CommandCenterOperations:
     principal: Principal
     center: Pulse
     """This process's reading of the whole store."""
+    _searching: Search | None = None
 
     # -- the fleet ----------------------------------------------------------------------------------------------
 
@@ -162,17 +164,32 @@ class CommandCenterOperations:
 
     @operation(path="GET /search", command="search", changes=False)
     async def search(
-        self, text: str = "", agent: str = "", verb: str = "", failed: bool = False, before: int = 0, limit: int = 100
+        self,
+        text: str = "",
+        agent: str = "",
+        verb: str = "",
+        by: str = "",
+        failed: bool = False,
+        before: int = 0,
+        limit: int = 100,
     ) -> Page:
-        """Search the newest entries of all agents, backwards from ``before``: all words of ``text`` in the entry or its
-        agent's address. ``agent``: the beginning of an address; ``verb``: model, tool, call, ask, ...; ``failed``: steps
-        that failed. Looks at 50,000 entries at most and says how far back it came."""
+        """Search the entries of all agents, the newest first, from ``before`` backwards. ``text``: words that are all there;
+        "words in this order", begin*, -without. ``agent``: a name, an address, or name/begin*; ``verb``: model, tool, call,
+        ask, ...; ``by``: a person or agent who sent the message of the turn, or delegated its work; ``failed``: steps that
+        failed."""
         who = self.principal
-        within = who.within if not agent else agent if agent.count("/") == 2 else f"{who.home}/{agent}"
-        if within:
-            who.check_reach(within.partition("/")[0])
-        sought = Sought(tuple(w.lower().encode() for w in text.split()), within, verb, failed)
-        return await look(self.store, self.worker, sought, before, min(limit, 500), _LOOKED)
+        place = who.within if not agent else agent if agent.count("/") == 2 else f"{who.home}/{agent}"
+        if place:
+            who.check_reach(place.partition("/")[0])
+        whole, begins = within(place) if place else ("", "")
+        marks = (whole, f"verb:{verb}" if verb else "", f"by:{short(by)}" if by else "", "failed" if failed else "")
+        terms = Terms(parse(text), tuple(mark for mark in marks if mark), begins)
+        return await self._search().look(terms, before, max(1, min(limit, 500)))
+
+    def _search(self) -> Search:
+        if self._searching is None:
+            self._searching = Search(self.store, self.worker.clock, self.worker.seal)
+        return self._searching
 
     # -- what supervisors keep ----------------------------------------------------------------------------------
 

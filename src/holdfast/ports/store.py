@@ -34,6 +34,7 @@ from ..domain.errors import HoldfastError
 from ..domain.message import Message
 from .feed import Feed
 from .ledger import Charge, Ledger, UsageRow
+from .lookup import Lookup
 from .resources import Resources
 from .segments import Segments
 
@@ -271,11 +272,12 @@ UNCLAIMED = "?"
 finds out); no tenant is called so."""
 
 
-class Store(Feed, Ledger, Resources, Segments, Protocol):
-    """See the module for the guarantees, ``Ledger`` for usage, budgets and costs, ``Resources`` for those, ``Segments`` for
-    audits, ``Feed`` for what the whole store has become. All methods raise ``Unavailable(store.unreachable)`` when the store
-    does not answer; after that the outcome of a ``commit`` is unknown, and calling again with the same commits is safe.
-    ``serve``, ``lease`` and ``claim`` raise ``Conflict(session.lost)`` for a session that is over."""
+class Store(Feed, Ledger, Lookup, Resources, Segments, Protocol):
+    """See the module for the guarantees, ``Ledger`` for usage, budgets and costs, ``Lookup`` for searches, ``Resources``
+    for those, ``Segments`` for audits, ``Feed`` for what the whole store has become. All methods raise
+    ``Unavailable(store.unreachable)`` when the store does not answer; after that the outcome of a ``commit`` is unknown,
+    and calling again with the same commits is safe. ``serve``, ``lease`` and ``claim`` raise ``Conflict(session.lost)`` for
+    a session that is over."""
 
     url: str
 

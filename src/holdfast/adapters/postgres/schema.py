@@ -12,7 +12,7 @@ from ...domain.errors import Conflict
 from .link import Driver
 from .place import GONE, Place, translate
 
-VERSION = 6
+VERSION = 7
 MIGRATIONS: dict[int, str] = {
     1: "0001_tables.sql",
     2: "0002_ledger.sql",
@@ -20,6 +20,7 @@ MIGRATIONS: dict[int, str] = {
     4: "0004_resources.sql",
     5: "0005_artifacts.sql",
     6: "0006_tenants.sql",
+    7: "0007_words.sql",
 }
 """Schema version to the file that leads there from the one before."""
 
@@ -34,6 +35,7 @@ FUNCTIONS = (
     "reads.sql",
     "retention.sql",
     "segments.sql",
+    "lookup.sql",
 )
 
 

@@ -33,7 +33,7 @@ _REMEMBER = """
     INSERT INTO meta VALUES ('covered_safe', $1), ('covered_seen', $2), ('covered_xmax', $3)
     ON CONFLICT (key) DO UPDATE SET value = excluded.value
 """
-_RUNNING = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint, pg_current_xact_id()::text::bigint"
+RUNNING = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint, pg_current_xact_id()::text::bigint"
 """The oldest transaction that runs, and an id above all that have begun. A snapshot's ``xmax`` is none: it is above all that
 have *ended*, and the newest of those that run may be that very one."""
 _SEGMENT = "SELECT number, statement, signature, public, leaves FROM segment"
@@ -68,7 +68,7 @@ class Segments:
         marks = dict(map(tuple, await self._people.rows(_MARKS)))
         safe, seen, until = (marks.get(f"covered_{name}", 0) for name in ("safe", "seen", "xmax"))
         last = await self._last()  # before the transactions are looked at: whoever took one of these ids has begun
-        running, begun = await self._people.row(_RUNNING)
+        running, begun = await self._people.row(RUNNING)
         found: dict[str, Loose] = {}
         rows = await self._people.rows(_LOOSE, safe, limit)
         for after, before, *row in rows:

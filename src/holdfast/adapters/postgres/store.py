@@ -21,11 +21,11 @@ from .feed import FeedReads
 from .ledger import Ledger
 from .link import Pool, connect, end
 from .listener import Listener
+from .lookup import Lookup
 from .place import parse
 from .reads import Reads
 from .resources import Resources, Tallies
 from .schema import migrate
-from .segments import Segments
 from .session import Session
 from .shares import Shares
 from .writer import Writer
@@ -35,7 +35,7 @@ _LEASES = 500
 _FREE_STRAYS = "SELECT release_leases($1, $2, $3, '')"
 
 
-class PostgresStore(FeedReads, Ledger, Resources, Segments):
+class PostgresStore(FeedReads, Ledger, Resources, Lookup):
     """See the port. Urls: ``postgresql://user:password@host:5432/database?schema=holdfast``.
 
     Durability is the server's: a commit returns when PostgreSQL has flushed it as ``synchronous_commit`` says (on).

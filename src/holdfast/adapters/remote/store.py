@@ -17,6 +17,7 @@ from ...link import Caller, Line, endpoint
 from ...link.caller import ConnectionBroke
 from ...link.frames import Hello, Raw
 from ...link.port import PREFIX, SIGNAL, Doubt, decode_id, decode_signal, decode_verdicts, method
+from ...ports import lookup
 from ...ports.feed import Standing
 from ...ports.ledger import Amounts, Budget, CostRow, Share, Spending, UsageRow
 from ...ports.resources import Change, Resource, Tally, check_changes
@@ -342,6 +343,17 @@ class RemoteStore:
 
     async def segments(self, after: int = 0, limit: int = 100) -> list[Segment]:
         return await self._ask("segments", after, limit)
+
+    # -- words --------------------------------------------------------------------------------------------------
+
+    async def indexed(self) -> tuple[int, int]:
+        return await self._ask("indexed")
+
+    async def index(self, after: int, upto: int, lines: Sequence[lookup.Line]) -> bool:
+        return await self._ask("index", after, upto, lines)
+
+    async def look_up(self, terms: lookup.Terms, before: int, limit: int) -> list[HistoryRow]:
+        return await self._ask("look_up", terms, before, limit)
 
     async def backup(self, target: str) -> None:
         await self._ask("backup", target)

@@ -12,7 +12,7 @@ import msgspec
 
 from . import reads
 from .files import Database
-from .listings import Listings
+from .lookup import Lookup
 
 _OVER = "status >= 4 AND ended > 0 AND ended < ?"
 _HELD = (
@@ -23,7 +23,7 @@ _PLACE = "INSERT INTO journal(id, agent, seq, turn, body, hash) VALUES(?1, 0, ?1
 _RESUME = "INSERT INTO meta VALUES('compact_from', ?) ON CONFLICT DO UPDATE SET value=excluded.value"
 
 
-class Retention(Listings):
+class Retention(Lookup):
     """Mixed into ``SqliteStore``."""
 
     async def compact(self, before: int, limit: int, held: Sequence[str] = ()) -> int:
@@ -37,28 +37,27 @@ class Retention(Listings):
         with db:
             last = _last(db)
             db.executemany(f"DELETE FROM message WHERE id=? AND {_OVER}", [(id, before) for id, _ in rows])
-            for ref in {agent for _, agent in rows}:
-                removed += _cut(db, ref)
+            cut = [id for ref in {agent for _, agent in rows} for id in _cut(db, ref)]
+            self.forget_words(cut)
             if _last(db) < last:
                 db.execute(_PLACE, (last,))
                 db.execute("DELETE FROM journal WHERE agent = 0 AND seq < ?", (last,))
             db.execute(_RESUME, (rows[-1][0] if len(rows) == limit else 0,))
-        return removed
+        return removed + len(cut)
 
 
 def _last(db: Database) -> int:
     return next(iter(db.execute("SELECT coalesce(max(id), 0) FROM journal")))[0]
 
 
-def _cut(db: Database, ref: int) -> int:
-    """Drop the journal's head up to the oldest turn still kept; remember the chain's hash at the cut."""
+def _cut(db: Database, ref: int) -> list[int]:
+    """Drop the journal's head up to the oldest turn still kept; remember the chain's hash at the cut. The rows dropped."""
     low = next(db.execute("SELECT min(turn) FROM message WHERE agent=? AND turn > 0 AND kind = 0", (ref,)))[0]
     seq, _ = reads.head(db, ref)
     upto = min(low - 1, seq) if low else seq
     last = next(iter(db.execute("SELECT hash FROM journal WHERE agent=? AND seq=?", (ref, upto))), None)
     if last is None:
-        return 0
+        return []
     db.execute("UPDATE agent SET base_seq=?, base_hash=? WHERE id=?", (upto, last[0], ref))
     db.execute("INSERT OR REPLACE INTO cut(agent, seq, hash) VALUES(?,?,?)", (ref, upto, last[0]))
-    db.execute("DELETE FROM journal WHERE agent=? AND seq<=?", (ref, upto))
-    return db.changes()
+    return [id for (id,) in db.execute("DELETE FROM journal WHERE agent=? AND seq<=? RETURNING id", (ref, upto))]

@@ -67,6 +67,7 @@ class SqliteStore(FeedReads, Ledger, Resources, Segments):
         try:
             self.db = files.connect(self.place)
             migrate(self.db, self.url)
+            self.open_words()
         except apsw.Error as error:
             self.lock.release()
             raise files.translate(error, self.place) from error
@@ -94,6 +95,7 @@ class SqliteStore(FeedReads, Ledger, Resources, Segments):
         if getattr(self, "db", None) is None:
             return
         await self.checkpoints.close()
+        self.close_words()
         with_ids = "INSERT INTO meta(key, value) VALUES('last_message', ?) ON CONFLICT DO UPDATE SET value=excluded.value"
         self.db.execute(with_ids, (self._message,))
         self.db.execute("DELETE FROM meta WHERE key = 'open'")

@@ -7,21 +7,20 @@ a sealed store holds encrypted. It reads a bounded number of entries at a time a
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from typing import Any, cast
 
 import msgspec
 
 from ...domain.entry import Begin, EntryKind, StoredEntry
 from ...gate.past import VERBS, given_in
-from ...journal.codec import Seal, decode_any, decode_entry, to_json
+from ...journal.codec import Seal, decode_any, to_json
 from ...ports.segments import HistoryRow
 from ...ports.store import Store
+from ..behind import Behind
 
 _ROWS = 500
 _SCAN = 20_000
 """Entries read by one search at most, before it says where it stopped."""
-_TURNS = 10_000
 _SILENT = frozenset((EntryKind.RESULT, EntryKind.END))
 """What only finishes something that was told already."""
 
@@ -102,8 +101,7 @@ class Deeds:
 
     def __init__(self, store: Store, seal: Seal | None) -> None:
         self._store = store
-        self._seal = seal
-        self._turns: OrderedDict[tuple[str, int], Begin | None] = OrderedDict()
+        self._behind = Behind(store, seal)
 
     async def search(self, wanted: Wanted, after: int = 0, limit: int = 100) -> Found:
         """Deeds in the order in which they were committed."""
@@ -113,10 +111,10 @@ class Deeds:
             rows = await self._store.history(after, _ROWS, wanted.agent)
             for row in rows:
                 after = row.id
-                entry = self._entry(row)
+                entry = self._behind.entry(row)
                 if entry.kind in _SILENT and entry.failure is None and entry.begin is None:
                     continue
-                deed = _deed(row, entry, await self._behind(row, entry))
+                deed = _deed(row, entry, await self._behind.of(row, entry))
                 if wanted.fits(deed):
                     found.append(deed)
                     if len(found) == limit:
@@ -126,24 +124,6 @@ class Deeds:
                 return Found(found, after, False)
             await asyncio.sleep(0)  # noqa: TID251 - no wait: others get their turn
         return Found(found, after, True)
-
-    def _entry(self, row: HistoryRow) -> StoredEntry:
-        return decode_entry(self._seal.open(row.body) if self._seal else row.body)
-
-    async def _behind(self, row: HistoryRow, entry: StoredEntry) -> Begin | None:
-        """Who sent the message of an entry's turn, on whose behalf and to which handler: the turn's first entry knows."""
-        key = (row.address, row.turn)
-        known = self._turns.get(key)
-        if key not in self._turns:
-            begin = entry.begin
-            if begin is None and row.seq != row.turn:
-                first = await self._store.entries(row.address, row.turn - 1, 1, row.turn)
-                if first:
-                    begin = decode_entry(self._seal.open(first[0].body) if self._seal else first[0].body).begin
-            known = self._turns[key] = begin
-            if len(self._turns) > _TURNS:
-                self._turns.popitem(last=False)
-        return known
 
 
 def _deed(row: HistoryRow, entry: StoredEntry, begin: Begin | None) -> Deed:

@@ -19,6 +19,7 @@ from .commits import Commits
 from .feed import Feeds
 from .leases import Leases
 from .ledger import Charges, Costs, Usage
+from .lookups import Lookups
 from .mailboxes import Mailboxes
 from .readings import Readings, Retention
 from .resources import Resources, Tallies
@@ -49,6 +50,7 @@ class StoreContract(
     LedgerContract,
     ResourceContract,
     Segments,
+    Lookups,
     Feeds,
 ):
     """All of it."""

@@ -252,6 +252,15 @@ async def eventually(condition: Callable[[], bool], otherwise: str) -> None:
         await asyncio.sleep(0.01)
 
 
+async def until(condition: Callable[[], Awaitable[bool]], otherwise: str) -> None:
+    """``eventually``, for what has to be asked."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + DEADLINE_SECONDS
+    while not await condition():
+        assert loop.time() < deadline, otherwise
+        await asyncio.sleep(0.01)
+
+
 async def until_dead(witness: Member, victim: Member) -> None:
     """Let ``witness`` beat until it has declared the silent ``victim`` dead. ``victim`` must hear of it."""
     loop = asyncio.get_running_loop()

@@ -22,6 +22,7 @@ interface Hit {
   at: number;
   failed: boolean;
   words: string;
+  error: string;
 }
 
 interface Page {
@@ -29,6 +30,10 @@ interface Page {
   looked: number;
   before: number;
 }
+
+/** While somebody writes, the last word and the agents are only beginnings. */
+const begun = (q: string): string => (/[\p{L}\p{N}]{3,}$/u.test(q) ? `${q}*` : q);
+const somewhere = (agent: string): string => (agent && !/[/*]$/.test(agent) ? `${agent}*` : agent);
 
 const VERBS = ["model", "tool", "run", "call", "send", "ask", "wait", "sleep", "set", "end"];
 const ROW = 30;
@@ -88,7 +93,7 @@ function Results({ q, agent, verb, failed }: Asked & { q: string }) {
   const key = JSON.stringify([q, agent, verb, failed]);
   const look = async (before: number, kept: Hit[], signal?: AbortSignal): Promise<void> => {
     try {
-      const found = await call<Page>("search", { text: q, agent, verb, failed, before }, signal);
+      const found = await call<Page>("search", { text: begun(q), agent: somewhere(agent), verb, failed, before }, signal);
       setPage({ ...found, found: [...kept, ...found.found] });
       setError(undefined);
     } catch (problem) {
@@ -120,7 +125,8 @@ function Results({ q, agent, verb, failed }: Asked & { q: string }) {
           <Virtual label="Found" count={page.found.length} height={ROW} row={(n) => <HitRow hit={page.found[n] as Hit} />} />
         ) : (
           <Empty title="Nothing found">
-            <p>All words have to be in one step, its agent's address or its error. {page.before > 0 ? "Older entries were not looked at yet." : ""}</p>
+            <p>All words have to be in one step, its agent's address or its error. "Words in quotes" stand one behind the other, begin* is a beginning, -word must not be there.</p>
+            {page.before > 0 ? <p>Older entries were not looked at yet.</p> : null}
           </Empty>
         )}
       </div>
@@ -136,7 +142,7 @@ function HitRow({ hit }: { hit: Hit }) {
       <span class="cut">
         {hit.verb} <span class="dim">{hit.name}</span>
       </span>
-      <span class="cut dim mono">{hit.words}</span>
+      <span class="cut dim mono">{hit.error || hit.words}</span>
     </a>
   );
 }

@@ -47,7 +47,11 @@ BEGIN
     UPDATE agent a SET base_seq = v_upto, base_hash = v_hash WHERE a.id = p_agent;
     INSERT INTO cut VALUES (p_agent, v_upto, v_hash)
     ON CONFLICT (agent) DO UPDATE SET seq = excluded.seq, hash = excluded.hash;
-    DELETE FROM journal j WHERE j.agent = p_agent AND j.seq <= v_upto;
-    GET DIAGNOSTICS v_dropped = ROW_COUNT;
+    WITH gone AS (
+        DELETE FROM journal j WHERE j.agent = p_agent AND j.seq <= v_upto RETURNING j.id
+    ), unsaid AS (
+        DELETE FROM line l USING gone g WHERE l.id = g.id
+    )
+    SELECT count(*) INTO v_dropped FROM gone;
     RETURN v_dropped;
 END $$;
