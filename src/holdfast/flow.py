@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
+from typing import Protocol
 
 from .domain.address import is_builtin
 from .domain.errors import Conflict, HoldfastError, Nondeterminism, NotFound, Rejected
@@ -24,6 +25,22 @@ from .turn.stuck import hold_for_a_person
 from .turn.turn import Suspended, Turn
 
 
+class Attended(Protocol):
+    """Somebody who waits for an outcome at the other end of a connection, and is told where the request is."""
+
+    def begun(self, turn: Turn) -> None:
+        """Its turn runs here; nothing of it is durable yet."""
+        ...
+
+    async def check(self) -> None:
+        """It is about to be put into a mailbox: what this raises refuses it."""
+        ...
+
+    def queued(self, id: int) -> None:
+        """It is in a mailbox."""
+        ...
+
+
 class Flow:
     """Binds the rooms together; the worker's ``Runner``."""
 
@@ -34,7 +51,7 @@ class Flow:
 
     # -- in -----------------------------------------------------------------------------------------------------
 
-    async def accept(self, message: Message, *, wait: bool) -> tuple[int, Outcome | None]:
+    async def accept(self, message: Message, *, wait: bool, attended: Attended | None = None) -> tuple[int, Outcome | None]:
         """Take a message from outside: gate, mailbox, and if somebody waits, the outcome. Returns the message's id (0 if
         the turn ended before anybody needed one) and the outcome. Raises what the gate or the store refuses with."""
         self._review(message)
@@ -47,14 +64,21 @@ class Flow:
         waiter: asyncio.Future[Outcome] = worker.new_future()
         active = await worker.holdings.take_free(message) if message.kind == Kind.REQUEST and not message.due else None
         try:
-            if active is not None and self.start(active, Item(0, message, waiter)) is not None:
+            if active is not None and (turn := self.start(active, Item(0, message, waiter))) is not None:
+                if attended is not None:
+                    attended.begun(turn)
                 try:
                     return 0, await waiter
                 except Conflict as error:
                     if error.code != "lease.lost":
                         raise
                     waiter = worker.new_future()  # nothing of it happened: whoever holds the agent now will run it
-            return await self._deliver(message, waiter), await waiter
+            if attended is not None:
+                await attended.check()
+            id = await self._deliver(message, waiter)
+            if attended is not None:
+                attended.queued(id)
+            return id, await waiter
         except Conflict as error:
             if error.code != "message.duplicate":
                 raise

@@ -11,6 +11,7 @@ import msgspec
 import openai
 
 import holdfast
+from holdfast import Limits
 from holdfast.bootstrap.server import Server, Settings
 from holdfast.link import Endpoint
 from holdfast.models.routes import Models, Route, Target
@@ -33,7 +34,7 @@ class Front:
 
 @asynccontextmanager
 async def front(
-    tmp_path: Path, *scripts: Any, target: dict[str, Any] | None = None, agents: str = "", **route: Any
+    tmp_path: Path, *scripts: Any, target: dict[str, Any] | None = None, agents: str = "", turns: int = 2000, **route: Any
 ) -> AsyncGenerator[tuple[Front, list[Vendor]]]:
     vendors = [Vendor(script) for script in scripts]
     for vendor in vendors:
@@ -54,7 +55,16 @@ async def front(
     if agents:
         (tmp_path / "front_agents.py").write_text(agents)
         places = (str(tmp_path / "front_agents.py"),)
-    server = Server(Settings(places=places, store=f"sqlite:///{tmp_path / 's.db'}", listen=wire, models=str(file), http=0))
+    server = Server(
+        Settings(
+            places=places,
+            store=f"sqlite:///{tmp_path / 's.db'}",
+            listen=wire,
+            models=str(file),
+            http=0,
+            limits=Limits(turns=turns),
+        )
+    )
     await server.start()
     try:
         async with holdfast.connect(f"holdfast+unix://{tmp_path / 'wire'}") as client:

@@ -63,7 +63,7 @@ def _body(reply: Reply, asked: Asked, ctx: Context) -> dict[str, Any]:
     return DIALECTS[asked.dialect].write_answer(reply.answer, reply.facts.model, id=id, created=created)
 
 
-ASK_SPEC = HandlerSpec(answer, name=ASK, shared=True, timeout_seconds=0.0)
+ASK_SPEC = HandlerSpec(answer, name=ASK, shared=True, timeout_seconds=0.0, attended=True)
 
 
 __all__ = ["ASK", "ASK_SPEC", "Asked", "outside", "shown"]

@@ -212,6 +212,7 @@ class Decision(msgspec.Struct, frozen=True):
         notify: channels or groups that are told.
         code: for DENY and HOLD the error's code.
         judge: a route; the model there is asked for its opinion before the effect.
+        until: when it may be otherwise (milliseconds), 0 if nobody knows.
     """
 
     verdict: Verdict
@@ -223,6 +224,7 @@ class Decision(msgspec.Struct, frozen=True):
     notify: tuple[str, ...] = ()
     code: str = "gate.denied"
     judge: str = ""
+    until: int = 0
 
 
 ALLOW = Decision(Verdict.ALLOW)

@@ -93,13 +93,15 @@ class Message(msgspec.Struct, array_like=True):
 
 
 class Failure(msgspec.Struct, frozen=True, array_like=True):
-    """An error as a value: its class in our tree, code, text and the original type's name."""
+    """An error as a value: its class in our tree, code, text and the original type's name; after how many seconds it may be
+    otherwise, 0 if nobody knows."""
 
     kind: str
     code: str
     message: str
     type: str = ""
     trace: str = ""
+    retry_seconds: float = 0.0
 
 
 class Outcome(msgspec.Struct, frozen=True, array_like=True):

@@ -118,6 +118,11 @@ class Breakers:
         found = self._holding(address)
         return found is not None and not found.probe_at
 
+    def holds(self, address: str, now: int) -> Decision | None:
+        """See ``Gate``."""
+        found = self._holding(address)
+        return _closed(found, now) if found is not None and not found.probe_at else None
+
     def judge(self, intent: Intent) -> Decision | None:
         """Nothing, unless something that concerns this action is open."""
         if not self.all:
@@ -150,17 +155,15 @@ class Breakers:
         return None
 
     def _answer(self, breaker: Breaker, intent: Intent) -> Decision:
-        rule = f"breaker {breaker.name}"
-        why = breaker.reason or "no reason given"
-        told = f"{breaker.name} is switched off: {why}{f' (by {breaker.by})' if breaker.by else ''}"
-        verdict = Verdict.DENY if breaker.action == "deny" else Verdict.HOLD
+        off = _closed(breaker, intent.at)
         if breaker.state(intent.at) == "open":
-            return Decision(verdict, (told,), (rule,), code="gate.breaker_open")
+            return off
         self._probes[intent.agent, intent.trace, intent.name] = breaker  # its turn may have no number yet
         if len(self._probes) > _PROBES:  # most of them were not the one
             del self._probes[next(iter(self._probes))]
         # counted in the store: of all workers, one lets one action pass
-        once = Count(f"{rule} {breaker.at}", 1.0, 1.0, _PROBE_MS, verdict, told)
+        [told], [rule] = off.reasons, off.rules
+        once = Count(f"{rule} {breaker.at}", 1.0, 1.0, _PROBE_MS, off.verdict, told)
         return Decision(
             Verdict.ALLOW, (f"{breaker.name} is tried again",), (rule,), counts=(once,), code="gate.breaker_open"
         )
@@ -195,6 +198,15 @@ class Breakers:
         """An action has happened: was it the one that a half-open breaker waits for?"""
         if self._probes and (breaker := self._probes.pop((agent, done.trace, done.name), None)) is not None:
             self._probed(breaker, not done.failed)
+
+
+def _closed(breaker: Breaker, now: int) -> Decision:
+    """What an open breaker says of everything that it concerns."""
+    why = breaker.reason or "no reason given"
+    told = f"{breaker.name} is switched off: {why}{f' (by {breaker.by})' if breaker.by else ''}"
+    verdict = Verdict.DENY if breaker.action == "deny" else Verdict.HOLD
+    until = breaker.probe_at if breaker.probe_at > now else 0
+    return Decision(verdict, (told,), (f"breaker {breaker.name}",), code="gate.breaker_open", until=until)
 
 
 def _concerned(intent: Intent, scope: str, tenant: str) -> list[str]:

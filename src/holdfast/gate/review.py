@@ -5,6 +5,8 @@ A review is synchronous, costs microseconds, and is pure given its inputs: a rep
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..domain.errors import Rejected
 from ..domain.intent import ALLOW, Decision, Done, Intent
 
@@ -37,6 +39,10 @@ class Gate:
         """Whether a kill switch holds this agent: none of its turns may go on."""
         return False
 
+    def holds(self, address: str, now: int) -> Decision | None:
+        """Why a kill switch holds this agent at a moment (milliseconds), for whoever will not wait; None if none does."""
+        return None
+
     def learn(self, agent: str, done: Done) -> None:
         """An allowed action has happened."""
 
@@ -47,11 +53,14 @@ class AllowAll(Gate):
 
 def refuse(intent: Intent, decision: Decision) -> Rejected:
     """The error for an intent that was not allowed."""
+    who = intent.agent or intent.sender or "a caller"
+    told = f"The gate denied {intent.verb} {intent.name!r} of {who}"
+    return refusal_of(decision, told, verb=intent.verb, name=intent.name, at=intent.at)
+
+
+def refusal_of(decision: Decision, told: str, *, at: int = 0, **details: Any) -> Rejected:
+    """A decision against something as the error it is. ``at`` (milliseconds) is when it was judged."""
     why = "; ".join(decision.reasons) or "no reason given"
-    return Rejected(
-        decision.code,
-        f"The gate denied {intent.verb} {intent.name!r} of {intent.agent or intent.sender or 'a caller'}: {why}",
-        verb=intent.verb,
-        name=intent.name,
-        rules=list(decision.rules),
-    )
+    if at and decision.until > at:
+        details["retry_seconds"] = (decision.until - at) / 1000
+    return Rejected(decision.code, f"{told}: {why}", rules=list(decision.rules), **details)

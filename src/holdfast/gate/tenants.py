@@ -55,6 +55,10 @@ class Tenants(Gate):
         """See ``Gate``."""
         return self.inner.held(address)
 
+    def holds(self, address: str, now: int) -> Decision | None:
+        """See ``Gate``."""
+        return self.inner.holds(address, now)
+
     def learn(self, agent: str, done: Done) -> None:
         """See ``Gate``."""
         self.inner.learn(agent, done)

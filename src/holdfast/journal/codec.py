@@ -186,7 +186,8 @@ def failure_of(error: BaseException) -> Failure:
     if isinstance(error, HoldfastError):
         cause = str(error.details.get("type", ""))
         kind = next(c.__name__ for c in type(error).__mro__ if c.__name__ in CLASSES)  # rooms have kinds of their own below
-        return Failure(kind, error.code, error.message, cause)
+        seconds = float(error.details.get("retry_seconds", 0.0))
+        return Failure(kind, error.code, error.message, cause, retry_seconds=seconds)
     text = str(error) or type(error).__name__
     return Failure("", "", text, type(error).__name__)
 
@@ -195,7 +196,8 @@ def error_of(failure: Failure, otherwise: type[HoldfastError] = StepFailed, code
     """A failure as an error to raise. One that was not ours becomes ``otherwise``."""
     known = CLASSES.get(failure.kind)
     if known is not None:
-        return known(failure.code, failure.message, type=failure.type)
+        details = {"retry_seconds": failure.retry_seconds} if failure.retry_seconds else {}
+        return known(failure.code, failure.message, type=failure.type, **details)
     text = f"{failure.type}: {failure.message}" if failure.type else failure.message
     return otherwise(code, text, type=failure.type)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -27,6 +27,8 @@ _IDLE_SECONDS = 2.0
 _AHEAD = 16
 _PATIENCE = 3
 _PATIENCE_SECONDS = 0.5
+_LENGTHS = {"hour": timedelta(hours=1), "day": timedelta(days=1), "month": timedelta(days=32)}
+"""At least as long as a window of this kind."""
 
 
 class Held:
@@ -173,6 +175,7 @@ class Budgets:
             budget=budget.name,
             scope=budget.scope,
             window=held.window,
+            **seconds_left(budget, self._worker.clock.now_ms()),
         )
 
     def _let_go(self, taken: list[Held], amounts: Amounts) -> None:
@@ -260,6 +263,22 @@ def window_of(budget: Budget, turn: str, now_ms: int) -> str:
     if budget.per == FOREVER:
         return FOREVER
     return _window(budget.per, budget.zone, now_ms // 1000)
+
+
+def seconds_left(budget: Budget, now_ms: int) -> dict[str, float]:
+    """``retry_seconds`` until the budget's next window begins; nothing if there is none to wait for."""
+    if budget.per not in _LENGTHS:
+        return {}
+    now = datetime.fromtimestamp(now_ms / 1000, UTC if budget.zone == "UTC" else ZoneInfo(budget.zone))
+    begun = now.replace(minute=0, second=0, microsecond=0)
+    if budget.per != "hour":
+        begun = begun.replace(hour=0)
+    if budget.per == "month":
+        begun = begun.replace(day=1)
+    after = begun + _LENGTHS[budget.per]
+    if budget.per == "month":
+        after = after.replace(day=1)
+    return {"retry_seconds": round(after.timestamp() - now_ms / 1000, 3)}
 
 
 @lru_cache(1_000)

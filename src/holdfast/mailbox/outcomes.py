@@ -7,7 +7,7 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 from ..domain.errors import Conflict, HoldfastError, Unavailable
-from ..domain.message import Outcome, Status
+from ..domain.message import Failure, Outcome, Status
 from ..journal.codec import decode_entry
 from ..ports.store import Commit
 from .active import Item
@@ -17,6 +17,13 @@ if TYPE_CHECKING:
     from .worker import Worker
 
 _UNAWAITED = 10_000
+_UNBEGUN = {
+    Status.CANCELLED: Failure("TurnFailed", "turn.cancelled", "It was cancelled before it began."),
+    Status.KILLED: Failure("TurnFailed", "turn.killed", "It was killed before it began."),
+    Status.FAILED: Failure("TurnFailed", "turn.failed", "It could not become a turn."),
+    Status.DEAD: Failure("TurnFailed", "turn.failed", "It could not become a turn."),
+}
+"""What is told of a message that ended without a turn, where its end is read from its row."""
 
 
 class Outcomes:
@@ -82,14 +89,17 @@ class Outcomes:
         """The outcome of a message, now or when its turn has ended."""
         self.waiters.setdefault(id, []).append(waiter)
         wait = 0.05
-        while True:
-            outcome = await self.outcome_of(id)
-            if outcome is not None:
-                return outcome
-            done, _ = await asyncio.wait([waiter], timeout=wait)
-            if done:
-                return waiter.result()
-            wait = min(wait * 2, 5.0)
+        try:
+            while True:
+                outcome = await self.outcome_of(id)
+                if outcome is not None:
+                    return outcome
+                done, _ = await asyncio.wait([waiter], timeout=wait)
+                if done:
+                    return waiter.result()
+                wait = min(wait * 2, 5.0)
+        finally:
+            waiter.cancel()  # if somebody else told us, nobody has to tell this one
 
     def tell(self, item: Item, outcome: Outcome) -> None:
         """Somebody here may wait for this outcome, or is about to: it can come before the answer that names the message."""
@@ -133,7 +143,7 @@ class Outcomes:
             entry = decode_entry(self.worker.seal.open(row.body) if self.worker.seal else row.body)
             if entry.verb == "end":
                 return Outcome(entry.value, entry.failure, entry.labels)
-        return Outcome()
+        return Outcome(failure=_UNBEGUN.get(Status(stored.status)))
 
 
 def refuse_waiter(item: Item, error: HoldfastError) -> None:

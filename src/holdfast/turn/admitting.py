@@ -125,15 +125,13 @@ class Admitting(Waiting):
 
     async def _obey(self, intent: Intent, decision: Decision, name: str) -> Any:
         if decision.verdict == Verdict.HOLD:
-            self.hold()
-            self.give_up()
+            await self._held_back(intent, decision, name)
         if self.item.id == 0:
             await self.accept()
         if decision.counts and decision.verdict < Verdict.DENY:
             decision = await self._count(intent, decision)
             if decision.verdict == Verdict.HOLD:  # of all workers another one had the last place
-                self.hold()
-                self.give_up()
+                await self._held_back(intent, decision, name)
         if decision.verdict == Verdict.DENY:
             await self._refuse(intent, decision, name)
         args = decision.args if decision.args is not None else intent.args
@@ -147,6 +145,15 @@ class Admitting(Waiting):
         if not by:
             self._notify(intent, decision)
         return args
+
+    async def _held_back(self, intent: Intent, decision: Decision, name: str) -> None:
+        """Leave memory until it may go on; whoever waits at the other end of a connection is told instead."""
+        if self.spec.attended:
+            if self.item.id == 0:
+                await self.accept()
+            await self._refuse(intent, decision, name)
+        self.hold()
+        self.give_up()
 
     async def _refuse(self, intent: Intent, decision: Decision, name: str) -> None:
         error = refuse(intent, decision)

@@ -33,6 +33,7 @@ class HandlerSpec:
     """A handler: its function and what is known of it."""
 
     __slots__ = (
+        "attended",
         "fn",
         "is_async",
         "name",
@@ -46,9 +47,18 @@ class HandlerSpec:
     )
 
     def __init__(
-        self, fn: Callable[..., Any], *, name: str, shared: bool, timeout_seconds: float, retry: Retry = ONCE
+        self,
+        fn: Callable[..., Any],
+        *,
+        name: str,
+        shared: bool,
+        timeout_seconds: float,
+        retry: Retry = ONCE,
+        attended: bool = False,
     ) -> None:
         self.fn = fn
+        self.attended = attended
+        """Whoever asks waits at the other end of a connection: what would be held is refused."""
         self.name = name
         self.shared = shared
         self.timeout_seconds = timeout_seconds

@@ -31,6 +31,7 @@ from ...models.job import Facts
 from .identity import caller, token_of
 from .posted import Posted
 from .requests import Gone, Headed, Request, TooLarge
+from .waiting import LEFT, Waiting
 
 DIALECT_OF = {
     "/v1/chat/completions": "openai-chat",
@@ -40,6 +41,8 @@ DIALECT_OF = {
 }
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 _PIECES = 10_000
+_KEYED = 1_000
+"""Of so many requests with a key it is looked which are over."""
 Told = tuple[int, Any, list[tuple[bytes, bytes]]]
 """An answer: status, JSON, headers."""
 
@@ -51,6 +54,8 @@ class ModelEndpoints:
         self._flow = flow
         self._worker: Worker = flow.worker
         self._identity = identity
+        self._under_way: set[asyncio.Task[None]] = set()
+        self._keyed: dict[tuple[str, str], Waiting] = {}
 
     async def answer(self, request: Request) -> None:
         """One of the paths in ``DIALECT_OF``."""
@@ -72,9 +77,35 @@ class ModelEndpoints:
         except Gone:
             return
         if asked.stream:
-            await _Stream(self._flow, request, dialect, message, asked).run()
+            await _Stream(self._waiting(message), self._worker, request, dialect, asked).run()
         else:
-            await request.json(*await self._accepted(dialect, message))
+            await self._whole(request, dialect, self._waiting(message))
+
+    async def _whole(self, request: Request, dialect: Dialect, waiting: Waiting) -> None:
+        """A whole answer, for as long as somebody waits for it."""
+        told = asyncio.Task(self._accepted(dialect, waiting), loop=self._worker.loop)
+        left = asyncio.Task(request.hung_up(), loop=self._worker.loop)
+        try:
+            await asyncio.wait([told, left], return_when=asyncio.FIRST_COMPLETED)
+            if told.done():
+                await request.json(*told.result())
+            else:
+                waiting.call_off()
+        finally:
+            told.cancel()
+            left.cancel()
+
+    def _waiting(self, message: Message) -> Waiting:
+        """Whoever asks again with a key, while the first request is under way here, waits for that one."""
+        if not message.key:
+            return Waiting(self._flow, message, self._under_way)
+        if len(self._keyed) >= _KEYED:
+            self._keyed = {key: waiting for key, waiting in self._keyed.items() if not waiting.over}
+        key = message.to, message.key
+        found = self._keyed.get(key)
+        if found is None or found.over:
+            found = self._keyed[key] = Waiting(self._flow, message, self._under_way)
+        return found
 
     def at_once(self, posted: Posted) -> bool:
         """``answer`` where nothing has to be waited for before the turn: a known token, a whole answer, an agent that is
@@ -95,25 +126,33 @@ class ModelEndpoints:
         if outcome is None:
             return False
         outcome.add_done_callback(partial(self._answered, posted, dialect, message))
+        posted.left = partial(self._left, message)
         return True
+
+    def _left(self, message: Message) -> None:
+        """Nobody waits any more for what was begun at once: the vendor need not go on."""
+        active = self._worker.holdings.actives.get(message.to)
+        for turn in list(active.running) if active is not None else ():
+            if turn.item.message is message:
+                turn.cancel(LEFT)
 
     def _answered(self, posted: Posted, dialect: Dialect, message: Message, outcome: asyncio.Future[Outcome]) -> None:
         error = outcome.exception()
         if isinstance(error, Conflict) and error.code == "lease.lost":  # nothing of it happened
-            self._worker.spawn(self._again(posted, dialect, message))
+            waiting = self._waiting(message)
+            posted.left = waiting.call_off
+            self._worker.spawn(self._again(posted, dialect, waiting))
         else:
             posted.reply(*(_told(dialect, outcome.result()) if error is None else problem_of(dialect, error)))
 
-    async def _again(self, posted: Posted, dialect: Dialect, message: Message) -> None:
-        posted.reply(*await self._accepted(dialect, message))
+    async def _again(self, posted: Posted, dialect: Dialect, waiting: Waiting) -> None:
+        posted.reply(*await self._accepted(dialect, waiting))
 
-    async def _accepted(self, dialect: Dialect, message: Message) -> Told:
+    async def _accepted(self, dialect: Dialect, waiting: Waiting) -> Told:
         try:
-            _, outcome = await self._flow.accept(message, wait=True)
+            return _told(dialect, await waiting.outcome())
         except HoldfastError as error:
             return problem_of(dialect, error)
-        assert outcome is not None
-        return _told(dialect, outcome)
 
     async def models(self, request: Request) -> None:
         """``GET /v1/models``."""
@@ -170,11 +209,12 @@ class ModelEndpoints:
 class _Stream:
     """One answer on its way out, piece by piece."""
 
-    def __init__(self, flow: Flow, request: Request, dialect: Dialect, message: Message, asked: Asked) -> None:
-        self._flow = flow
+    def __init__(self, waiting: Waiting, worker: Worker, request: Request, dialect: Dialect, asked: Asked) -> None:
+        self._waiting = waiting
+        self._worker = worker
         self._request = request
         self._dialect = dialect
-        self._message = message
+        self._message = message = waiting.message
         self._pieces: asyncio.Queue[Event | None] = asyncio.Queue(_PIECES)
         options: dict[str, Any] = asked.body.get("stream_options") or {}
         usage = dialect.name != "openai-chat" or bool(options.get("include_usage"))
@@ -187,16 +227,16 @@ class _Stream:
 
     async def run(self) -> None:
         """Send it."""
-        worker, request = self._flow.worker, self._request
+        worker, request = self._worker, self._request
         stop = worker.feed.listen(self._message.to, self._heard)
-        turn: asyncio.Task[Outcome | None] = asyncio.Task(self._turn(), loop=worker.loop)
+        turn: asyncio.Task[Outcome] = asyncio.Task(self._turn(), loop=worker.loop)
         left = asyncio.Task(request.hung_up(), loop=worker.loop)
         left.add_done_callback(lambda _: self._wake())
         try:
             while (event := await self._pieces.get()) is not None:
                 await self._send(event)
             if left.done() and not turn.done():
-                self._call_off()
+                self._waiting.call_off()
                 return
             await self._end(await turn)
         except HoldfastError as error:
@@ -206,9 +246,9 @@ class _Stream:
             for task in (turn, left):
                 task.cancel()
 
-    async def _turn(self) -> Outcome | None:
+    async def _turn(self) -> Outcome:
         try:
-            return (await self._flow.accept(self._message, wait=True))[1]
+            return await self._waiting.outcome()
         finally:
             self._wake()
 
@@ -239,7 +279,7 @@ class _Stream:
         if data:
             await self._request.piece(data)
 
-    async def _end(self, outcome: Outcome | None) -> None:
+    async def _end(self, outcome: Outcome) -> None:
         found = result_of(outcome)
         if self._lost:
             raise Unavailable("server.busy", "This client did not read fast enough, so pieces of the answer were dropped.")
@@ -256,13 +296,6 @@ class _Stream:
         await self._request.piece(self._writer.error(kind_of(error), error.message))
         await self._request.end_stream()
 
-    def _call_off(self) -> None:
-        """Nobody listens any more: the vendor need not go on."""
-        active = self._flow.worker.holdings.actives.get(self._message.to)
-        for turn in list(active.running) if active is not None else ():
-            if turn.item.message.trace == self._message.trace:
-                turn.cancel("the client hung up")
-
 
 def agent_of(who: Principal) -> str:
     """The agent that asks: what is really there. Raises ``Rejected(auth.agent)`` for people and services."""
@@ -274,9 +307,8 @@ def agent_of(who: Principal) -> str:
     return who.actor
 
 
-def result_of(outcome: Outcome | None) -> dict[str, Any]:
+def result_of(outcome: Outcome) -> dict[str, Any]:
     """What the turn returned; raises what it failed with."""
-    assert outcome is not None
     if outcome.failure is not None:
         raise error_of(outcome.failure)
     return decode_any(outcome.value)
@@ -290,7 +322,18 @@ _KINDS = {
     "model.auth": "server_error",
     "model.not_there": "server_error",
     "budget.spent": "quota",
+    "gate.limit": "quota",
+    "gate.denied": "not_allowed",
+    "gate.not_approved": "not_allowed",
+    "gate.breaker_open": "not_allowed",
+    "gate.tripped": "not_allowed",
+    "agent.paused": "not_allowed",
+    "agent.retired": "not_allowed",
 }
+_STATUS = {"gate.breaker_open": 423, "gate.tripped": 423, "agent.paused": 423, "agent.retired": 410}
+"""Where there is a status that says more than that of the kind: the agent is held, or gone for good."""
+_FOR_PEOPLE = frozenset({*_STATUS, "budget.spent", "gate.denied", "gate.not_approved"})
+"""What asking again changes nothing about: clients that would are told not to (``x-should-retry``)."""
 
 
 def kind_of(error: HoldfastError) -> Any:
@@ -304,7 +347,7 @@ def kind_of(error: HoldfastError) -> Any:
     if isinstance(error, LimitExceeded):
         return "rate_limited"
     if isinstance(error, (Rejected, NotFound)):
-        return "not_allowed" if error.code == "gate.denied" else "bad_request"
+        return "bad_request"
     return "overloaded" if isinstance(error, Unavailable) else "server_error"
 
 
@@ -313,8 +356,11 @@ def problem_of(dialect: Dialect, error: BaseException) -> Told:
     if not isinstance(error, HoldfastError):
         raise error
     status, body = dialect.write_error(kind_of(error), f"{error.message} [{error.code}]")
+    status = _STATUS.get(error.code, status)
     headers = [(b"x-holdfast-error", error.code.encode())]
-    if isinstance(error, Unavailable) or error.retry:
+    if error.code in _FOR_PEOPLE:
+        headers.append((b"x-should-retry", b"false"))
+    if isinstance(error, Unavailable) or error.retry or "retry_seconds" in error.details:
         seconds = float(error.details.get("retry_seconds", 1.0))
         headers.append((b"retry-after", str(max(1, round(seconds))).encode()))
     return status, body, headers

@@ -32,7 +32,17 @@ _NOBODY = _NobodyListens()
 class Posted:
     """A request with its whole body, and the way to answer it. Its first attributes are those of uvicorn's cycle."""
 
-    __slots__ = ("_headers", "_protocol", "body", "disconnected", "keep_alive", "path", "response_complete", "whole")
+    __slots__ = (
+        "_headers",
+        "_protocol",
+        "body",
+        "disconnected",
+        "keep_alive",
+        "left",
+        "path",
+        "response_complete",
+        "whole",
+    )
 
     message_event = _NOBODY
 
@@ -41,6 +51,8 @@ class Posted:
         self.keep_alive = keep_alive
         self.path = path
         self.body = b""
+        self.left: Callable[[], None] | None = None
+        """Called when the client hangs up before it has its answer."""
         self._headers = headers
         self._protocol = protocol
 
@@ -74,6 +86,13 @@ class PostedFirst(HttpToolsProtocol):
     def connection_made(self, transport: Any) -> None:
         """See ``asyncio.Protocol``."""
         super().connection_made(cast(asyncio.Transport, Joined(transport)))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """See ``asyncio.Protocol``."""
+        posted = cast(object, self.cycle)
+        super().connection_lost(exc)
+        if isinstance(posted, Posted) and not posted.response_complete and posted.left is not None:
+            posted.left()
 
     def on_headers_complete(self) -> None:
         """See httptools."""
