@@ -12,7 +12,7 @@ from ..ports.store import Store
 from .behind import Behind
 from .words import line_of
 
-_AT_ONCE = 500
+_AT_ONCE = 250
 """Entries by one transaction: some milliseconds of the loop."""
 
 
