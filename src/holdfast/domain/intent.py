@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import msgspec
 
 NO_TAGS: Mapping[str, str] = {}
+NOTHING: Mapping[str, frozenset[str]] = {}
 
 
 class Verdict(IntEnum):
@@ -126,6 +127,7 @@ class Intent(msgspec.Struct, gc=False):
         sources: provenance value by value; None where nobody tracks it.
         past: what the agent did lately; None where no rule looks back.
         cost: US dollars that a model's answer may cost at most; 0 for everything else.
+        carries: arguments that hold what the agent's model has not seen (handles), each with its labels.
     """
 
     agent: str
@@ -146,6 +148,7 @@ class Intent(msgspec.Struct, gc=False):
     sources: Sources | None = None
     past: Past | None = None
     cost: float = 0.0
+    carries: Mapping[str, frozenset[str]] = NOTHING
 
     @property
     def arguments(self) -> Mapping[str, Any]:
@@ -213,6 +216,8 @@ class Decision(msgspec.Struct, frozen=True):
         code: for DENY and HOLD the error's code.
         judge: a route; the model there is asked for its opinion before the effect.
         until: when it may be otherwise (milliseconds), 0 if nobody knows.
+        vouched: arguments with roles of which somebody vouches after untrusted data was read, each with the label that does
+            (``user``, ``tool:directory``, ``person:ada``, ``policy:payments/known accounts``).
     """
 
     verdict: Verdict
@@ -225,6 +230,7 @@ class Decision(msgspec.Struct, frozen=True):
     code: str = "gate.denied"
     judge: str = ""
     until: int = 0
+    vouched: Mapping[str, str] = {}
 
 
 ALLOW = Decision(Verdict.ALLOW)

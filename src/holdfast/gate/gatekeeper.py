@@ -135,7 +135,7 @@ class Gatekeeper(Gate):
         for plugin in self.plugins:
             decision = stronger(decision, plugin(intent))
         if intent.declared.roles:
-            decision = stronger(decision, destinations.judge(intent))
+            decision = stronger(decision, destinations.judge(intent, decision.vouched))
         if self.habits is not None:
             decision = stronger(decision, self.habits.review(intent))
         return self.grants.lift(intent, decision) if decision.verdict == Verdict.ASK else decision
@@ -164,6 +164,7 @@ def stronger(one: Decision, other: Decision | None) -> Decision:
         counts=(*first.counts, *second.counts),
         notify=(*first.notify, *second.notify),
         judge=first.judge or second.judge,
+        vouched={**second.vouched, **first.vouched} if second.vouched else first.vouched,
     )
 
 

@@ -9,7 +9,7 @@ import msgspec
 
 from ..domain.entry import EntryKind, StoredEntry
 from ..domain.intent import Done, named
-from ..domain.labels import NONE, join
+from ..domain.labels import NONE, SEALED, join
 from ..journal.codec import decode_any
 
 VERBS = frozenset(("run", "tool", "model", "call", "send", "publish"))
@@ -69,7 +69,10 @@ class History:
         """It is over; what it brought in carries these labels."""
         done = self._done.get((turn, path))
         if done is not None:
-            done = self._done[turn, path] = msgspec.structs.replace(done, labels=frozenset(labels), failed=failed)
+            seen = frozenset(labels)
+            if SEALED in seen:
+                seen = NONE  # it was brought in, and nobody has read it
+            done = self._done[turn, path] = msgspec.structs.replace(done, labels=seen, failed=failed)
             self._named[done.verb, done.name][turn, path] = done
             self.labels = join(self.labels, done.labels)
         return done

@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from ..domain.labels import MODEL, NONE, PERSON, UNTRUSTED, USER
+from ..domain.labels import MODEL, NONE, PERSON, QUARANTINE, SEALED, UNTRUSTED, USER
 from ..journal.codec import Raw, decode_any
 from .dates import forms_of
 from .words import all_of_them, name_stems
@@ -39,8 +39,8 @@ def trusted(labels: frozenset[str]) -> bool:
 
 def vouches(labels: frozenset[str]) -> bool:
     """Whether data with these labels can stand for somebody's will or for a fact: what a model wrote is neither, even if
-    it read nothing untrusted."""
-    return trusted(labels) and not any(label.startswith(MODEL) for label in labels)
+    it read nothing untrusted; what came out of a quarantine is a stranger's choice among few."""
+    return trusted(labels) and not any(label.startswith((MODEL, QUARANTINE)) for label in labels)
 
 
 class Heard:
@@ -60,7 +60,8 @@ class Heard:
 
     def add(self, value: Any, labels: Iterable[str], *, wanted: str = "", name: str = "") -> None:
         """The turn has read this value (plain, or still encoded), under this name. ``wanted`` says how much the
-        principal meant what was looked up (``found_by``)."""
+        principal meant what was looked up (``found_by``). A sealed value was not read: it is known by its labels where it
+        turns up, and nothing else is made of it."""
         self._new.append((value, labels if isinstance(labels, frozenset) else frozenset(labels), wanted, name))
 
     def found_by(self, arguments: Iterable[Any]) -> str:
@@ -141,6 +142,10 @@ class Heard:
         new, self._new = self._new, []
         for given, labels, wanted, name in new:
             value = decode_any(given) if isinstance(given, (Raw, bytes)) else given
+            if SEALED in labels:
+                for leaf in leaves(value):
+                    self._leaves.setdefault(key_of(leaf), labels - {SEALED})
+                continue
             self._all = self._all | labels
             vouched = by_whom(labels) if vouches(labels) else ""
             for leaf in leaves(value):

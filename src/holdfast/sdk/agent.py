@@ -12,7 +12,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import inspect
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
 from ..domain.address import DEFAULT_TENANT, Address, make
@@ -95,9 +95,9 @@ class Agent:
         rounds: how often at most it may ask its model in one turn.
         memory_tokens: about how much of the conversation the model sees; what is older is summed up.
         remember: False forgets everything with each turn.
-        timeout: bound of a whole turn.
-        description: one line on what it is for; the first line of its module's docstring by default.
-        labels: what its costs are told apart by (``{"team": "search"}``); budgets can name them too.
+        handles: True keeps what untrusted tools bring apart: the model passes on names ($h1), and never sees the content.
+        quarantine: by tool, a type or JSON schema: a model without tools reads what it brings, the agent gets these fields.
+        quarantine_model: the route of that model; ``model`` by default.
     """
 
     def __init__(
@@ -117,6 +117,9 @@ class Agent:
         timeout: Duration = 0,
         description: str = "",
         labels: dict[str, str] | None = None,
+        handles: bool = False,
+        quarantine: Mapping[str, Any] | None = None,
+        quarantine_model: str = "",
     ) -> None:
         make(name, "check")
         self.name = name
@@ -136,6 +139,9 @@ class Agent:
                 rounds=rounds,
                 memory_tokens=memory_tokens,
                 remember=remember,
+                handles=handles,
+                quarantine=quarantine,
+                quarantine_model=quarantine_model,
             )
             self.definition.thinks = True
             for spec in handlers_of(self.mind, ms_of(timeout) / 1000):

@@ -45,7 +45,8 @@ _KINDS = ("python", "agent", "mcp", "openapi", "sql", "tool", "server")
 
 
 class Document(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
-    """One agent. ``output`` is a JSON schema, or the path of one beside the file."""
+    """One agent. ``output`` is a JSON schema, or the path of one beside the file; ``quarantine`` has one
+    for each tool whose results a model without tools reads first."""
 
     kind: Literal["Agent"]
     name: str
@@ -61,6 +62,9 @@ class Document(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     remember: bool = True
     timeout: float = 0
     labels: dict[str, str] = {}
+    handles: bool = False
+    quarantine: dict[str, Any] = {}
+    quarantine_model: str = ""
 
 
 def read(path: Path) -> list[Document]:
@@ -169,6 +173,9 @@ def _agent(document: Document, functions: Mapping[str, Callable[..., Any]], made
         timeout=document.timeout,
         description=document.description,
         labels=document.labels,
+        handles=document.handles,
+        quarantine=document.quarantine,
+        quarantine_model=document.quarantine_model,
     )
 
 

@@ -13,10 +13,12 @@ from ..domain.address import Address, make
 from ..domain.conversation import Media, Said, Text
 from ..thinking import Mind, converse
 from ..thinking.calling import Final
+from ..thinking.handles import forget as forget_handles
 from ..thinking.memory import Memory, forget
 from ..tools import Tool
 from ..turn.context import Context
 from ..turn.definition import HandlerSpec, Target
+from ..turn.quarantine import form_of
 
 CHAT = "chat"
 _HANDED_TO = "handed_to"
@@ -39,6 +41,8 @@ def handlers_of(mind: Mind, timeout_seconds: float) -> list[HandlerSpec]:
     async def forget_all(ctx: Context) -> None:
         """Begin the conversation anew; the journal keeps the old one."""
         await forget(ctx)
+        if mind.handles:
+            await forget_handles(ctx)
         await ctx.state.delete(_HANDED_TO)
 
     return [
@@ -99,6 +103,11 @@ def fingerprint_of(mind: Mind) -> str:
         tool = mind.tool(spec.name)
         assert tool is not None
         digest.update(_source(tool.call) + msgspec.json.encode(tool.declared, order="deterministic"))
+    strong = [mind.handles, mind.quarantine_model]
+    forms = {spec.name: mind.quarantine_of(tool) for spec in mind.tools if (tool := mind.tool(spec.name)) is not None}
+    forms = {name: form_of(form)[0].schema for name, form in {**forms, **mind.quarantine}.items() if form is not None}
+    if any(strong) or forms:
+        digest.update(msgspec.json.encode([strong, forms], order="deterministic"))
     return digest.hexdigest()
 
 

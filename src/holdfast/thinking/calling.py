@@ -9,17 +9,28 @@ from typing import Any, cast
 
 import msgspec
 
+from ..domain import labels as provenance
 from ..domain.address import tenant_of
 from ..domain.conversation import Media, Text, ToolCall, ToolResult
 from ..domain.entry import EntryKind
 from ..domain.errors import HoldfastError, Nondeterminism, StepFailed
 from ..domain.labels import UNTRUSTED
 from ..secrets import Secrets
+from ..tools.closed import Fields
 from ..tools.host import Calling
-from ..tools.tool import Tool, ToolFailed, parts_of
+from ..tools.tool import Tool, ToolFailed, WrongArguments, parts_of
 from ..turn.context import Context
+from ..turn.quarantine import form_of, quarantined, read_texts
 from ..turn.run import STEP_KEY, Options, run
+from .handles import Handles
+from .mind import Mind
 from .toolbox import Toolbox
+
+_WITHHELD = "The tool failed. What it said is kept apart from you, because nobody vouches for it."
+_UNTOLD = (
+    "It did not happen: it was refused, or failed. Why is in the journal and not told here, because it may quote what is "
+    "inside of a handle. Remember that a handle cannot be a recipient, address, account, path or command."
+)
 
 
 class Final:
@@ -37,40 +48,124 @@ class Parts(msgspec.Struct, tag="parts"):
     parts: list[Text | Media]
 
 
-async def call_tools(ctx: Context, toolbox: Toolbox, calls: list[ToolCall]) -> tuple[list[ToolResult], Final | None]:
+class Desk:
+    """What calls of one turn share: the mind, its tools, and what is kept apart."""
+
+    __slots__ = ("ctx", "handles", "mind", "toolbox")
+
+    def __init__(self, ctx: Context, mind: Mind, toolbox: Toolbox, handles: Handles | None) -> None:
+        self.ctx = ctx
+        self.mind = mind
+        self.toolbox = toolbox
+        self.handles = handles
+
+
+class Outcome(msgspec.Struct):
+    """What came of a call: its value, in words why there is none, and the end of the turn if it is that. ``hidden`` is kept
+    from the model; ``texts`` finds the texts in a value out of quarantine."""
+
+    value: Any = None
+    failure: str = ""
+    final: Final | None = None
+    labels: tuple[str, ...] = ()
+    hidden: bool = False
+    fields: Fields | None = None
+
+
+async def call_tools(desk: Desk, calls: list[ToolCall]) -> tuple[list[ToolResult], Final | None]:
     """All calls of one answer, side by side unless one must be alone; results in the order of the calls."""
+    toolbox = desk.toolbox
     await toolbox.look_for(calls)
     alone = any((t := toolbox.tool(c.name)) is not None and t.alone for c in calls)
-    outcomes = await ctx.gather(*(_call(ctx, toolbox, call) for call in calls), limit=1 if alone else 0)
-    results = [result for result, _ in outcomes]
-    return results, next((final for _, final in outcomes if final is not None), None)
+    outcomes = await desk.ctx.gather(*(_call(desk, call) for call in calls), limit=1 if alone else 0)
+    results = [_result(desk, call, outcome) for call, outcome in zip(calls, outcomes, strict=True)]
+    return results, next((outcome.final for outcome in outcomes if outcome.final is not None), None)
 
 
-async def _call(ctx: Context, toolbox: Toolbox, call: ToolCall) -> tuple[ToolResult, Final | None]:
+def _result(desk: Desk, call: ToolCall, outcome: Outcome) -> ToolResult:
+    """What the model sees. Handles get their numbers here, in the order of the calls."""
+    if outcome.failure:
+        return ToolResult(call.id, [Text(f"Error: {outcome.failure}")], call.name, error=True, labels=outcome.labels)
+    if outcome.final is not None:
+        return ToolResult(call.id, [Text("Done.")], call.name, labels=outcome.labels)
+    handles, value, labels = desk.handles, outcome.value, outcome.labels
+    if outcome.hidden:
+        assert handles is not None
+        kept = handles.put(value, labels, call.name)
+        return ToolResult(call.id, [Text(f"{kept.told()}: kept apart from you.")], call.name)
+    if handles is not None and outcome.fields is not None:
+        origin = provenance.opened(labels)
+        value = outcome.fields.mapped(value, lambda text: handles.put(text, origin, call.name).name)
+    return ToolResult(call.id, _for_the_model(value), call.name, labels=labels)
+
+
+async def _call(desk: Desk, call: ToolCall) -> Outcome:
+    ctx = desk.ctx
     ctx.tell({"tool": call.name, "id": call.id, "arguments": call.arguments})
-    value: Any = None
-    failure = ""
-    tool = toolbox.tool(call.name)
-    labels = labels_of(tool) if tool is not None else ()
+    tool = desk.toolbox.tool(call.name)
+    form = desk.mind.quarantine_of(tool) if tool is not None else None
+    apart = form is not None or (desk.handles is not None and tool is not None and not tool.trusted)
+    outcome = Outcome(labels=labels_of(tool) if tool is not None else ())
+    carries: dict[str, frozenset[str]] = {}
     try:
+        if desk.handles is not None:
+            resolved = await desk.handles.resolved(call, tool)
+            call, carries = resolved.call, resolved.carries
+            if carries:  # what is made of it is no better than it
+                outcome.labels = tuple(dict.fromkeys((*outcome.labels, *sorted(frozenset[str]().union(*carries.values())))))
+                apart = apart or provenance.UNTRUSTED in outcome.labels
+        seal = (provenance.SEALED,) if apart else ()
+        how = Options(labels=(*outcome.labels, *seal), carries=carries)
         if tool is not None and tool.takes_context:
-            value = await _with_steps(ctx, tool, call)
+            outcome.value = await _with_steps(ctx, tool, call, how)
+            if desk.handles is not None and not apart and ctx.turn.sources is not None:
+                found = ctx.turn.sources.labels_of(outcome.value)
+                apart = provenance.UNTRUSTED in found
+                outcome.labels = tuple(sorted(found)) if apart else outcome.labels
         else:
-            value = await _as_step(ctx, tool or _missing(toolbox, call.name), call)
+            outcome.value = await _as_step(ctx, tool or _missing(desk.toolbox, call.name), call, how)
+        if isinstance(outcome.value, Final):
+            outcome.value, outcome.final = None, outcome.value
+        elif form is not None:
+            await _through_quarantine(desk, call.name, form, outcome)
+        else:
+            outcome.hidden = apart
     except Nondeterminism:
         raise
     except ToolFailed as error:
-        failure = str(error)
+        outcome.failure = str(error)
     except StepFailed as error:
-        failure = str(error.details.get("text") or error.message)
+        ours = error.details.get("type") == WrongArguments.__name__
+        outcome.failure = str(error.details.get("text") or error.message) if ours or not apart else _WITHHELD
     except HoldfastError as error:
-        failure = error.message
-    ctx.tell({"tool": call.name, "id": call.id, "failed" if failure else "done": failure or True})
-    if failure:
-        return ToolResult(call.id, [Text(f"Error: {failure}")], call.name, error=True, labels=labels), None
-    if isinstance(value, Final):
-        return ToolResult(call.id, [Text("Done.")], call.name, labels=labels), value
-    return ToolResult(call.id, _for_the_model(value), call.name, labels=labels), None
+        ours = error.code.startswith(("gate.", "quarantine.", "step.", "budget.", "breaker."))
+        outcome.failure = error.message if ours or not apart else _WITHHELD
+    if outcome.failure and carries:
+        outcome.failure = _UNTOLD
+    if outcome.failure and apart:
+        outcome.labels = ()
+    ctx.tell({"tool": call.name, "id": call.id, "failed" if outcome.failure else "done": outcome.failure or True})
+    return outcome
+
+
+async def _through_quarantine(desk: Desk, name: str, form: Any, outcome: Outcome) -> None:
+    """Have what a tool brought read by a model that can do nothing; the value is then what came out, in plain values."""
+    turn = desk.ctx.turn
+    _, fields = form_of(form)
+    parts = _for_the_model(outcome.value)
+    content = "\n".join(part.text for part in parts if isinstance(part, Text))
+    route = desk.mind.quarantine_model or desk.mind.model
+    found = await quarantined(turn, content, form, route, name=name, labels=outcome.labels)
+    label = provenance.of_quarantine(name)
+    outcome.value = found.plain
+    outcome.labels = (label, provenance.UNTRUSTED, provenance.SEALED)
+    if not found.open:
+        return
+    if desk.handles is not None:
+        outcome.fields = fields
+        return
+    read_texts(turn, found, name)
+    outcome.labels = (label, provenance.UNTRUSTED)
 
 
 def labels_of(tool: Tool) -> tuple[str, ...]:
@@ -78,12 +173,14 @@ def labels_of(tool: Tool) -> tuple[str, ...]:
     return (f"tool:{tool.name}",) if tool.trusted else (f"tool:{tool.name}", UNTRUSTED)
 
 
-async def _with_steps(ctx: Context, tool: Tool, call: ToolCall) -> Any:
+async def _with_steps(ctx: Context, tool: Tool, call: ToolCall, how: Options) -> Any:
     """Run a tool that makes steps of its own. It is code of the definition, which cannot change under the turn; that it is
     called is a step before its own, and what came of it one behind them."""
     failed: ToolFailed | None = None
     value: Any = None
-    given = await _begin(ctx, tool, _shown(call.arguments))
+    given = await _begin(ctx, tool, _shown(call.arguments), how)
+    if how.carries:  # its steps may send it on
+        ctx.turn.labels = provenance.join(ctx.turn.labels, frozenset[str]().union(*how.carries.values()))
     try:
         value = await tool.call(ctx, **tool.read(_text(call, given)))
     except ToolFailed as error:
@@ -97,16 +194,16 @@ async def _with_steps(ctx: Context, tool: Tool, call: ToolCall) -> Any:
         kept = _kept(ctx, value)
         return await kept if inspect.isawaitable(kept) else kept
 
-    return await run(ctx.turn, give, (), Options(tool.name, labels=labels_of(tool), verb="result"))
+    return await run(ctx.turn, give, (), Options(tool.name, labels=how.labels, verb="result"))
 
 
-async def _begin(ctx: Context, tool: Tool, shown: Any) -> Any:
+async def _begin(ctx: Context, tool: Tool, shown: Any, how: Options) -> Any:
     """Pass the gate; the arguments to go on with."""
     turn = ctx.turn
     path, recorded = await turn.step("tool", tool.name)
     if recorded is not None and recorded.result is not None:
         return turn.detail(recorded.result)["args"][0]
-    (given,) = await turn.admit("tool", tool.name, path, (shown,), declared=tool.declared)
+    (given,) = await turn.admit("tool", tool.name, path, (shown,), declared=tool.declared, carries=how.carries)
     if turn.item.id == 0:
         await turn.accept()
     turn.journal(EntryKind.STEP, path, "tool", tool.name, detail={"args": (given,)})
@@ -118,7 +215,7 @@ def _text(call: ToolCall, given: Any) -> str:
     return call.arguments if given == _shown(call.arguments) else msgspec.json.encode(given).decode()
 
 
-async def _as_step(ctx: Context, tool: Tool, call: ToolCall) -> Any:
+async def _as_step(ctx: Context, tool: Tool, call: ToolCall, how: Options) -> Any:
     """Run a tool as one step, its arguments read inside it: what they must be may change while a turn is in flight."""
     secrets = ctx.turn.worker.tool_host.secrets
     sync = not inspect.iscoroutinefunction(tool.call) and not inspect.iscoroutinefunction(type(tool.call).__call__)
@@ -144,10 +241,18 @@ async def _as_step(ctx: Context, tool: Tool, call: ToolCall) -> Any:
         assert tool.verify is not None
         return tool.verify(**tool.read(_text(call, given)))
 
-    labels = labels_of(tool)
     verify = happened if tool.verify is not None else None
     options = Options(
-        tool.name, tool.retry, tool.timeout_seconds, tool.idempotent, verify, None, labels, "tool", tool.declared
+        tool.name,
+        tool.retry,
+        tool.timeout_seconds,
+        tool.idempotent,
+        verify,
+        None,
+        how.labels or labels_of(tool),
+        "tool",
+        tool.declared,
+        how.carries,
     )
     return await run(ctx.turn, in_thread if sync else on_loop, (_shown(call.arguments),), options)
 
@@ -175,7 +280,7 @@ def _missing(toolbox: Toolbox, name: str) -> Tool:
     begun = toolbox.recorded()
 
     async def fail(**given: Any) -> None:
-        raise ToolFailed(f"There is no tool {name!r}. There are: {known}.")
+        raise WrongArguments(f"There is no tool {name!r}. There are: {known}.")
 
     return Tool(fail, name=name, idempotent=begun is None or begun.intent is None)
 

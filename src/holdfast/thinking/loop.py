@@ -13,11 +13,13 @@ import msgspec
 
 from ..domain.conversation import Answer, Media, Part, Prompt, Said, Text, ToolResult
 from ..domain.errors import LimitExceeded, Rejected, TurnFailed
+from ..domain.labels import SEALED
+from ..tools.form import WrongForm
 from ..turn.context import Context
-from .calling import call_tools
+from .calling import Desk, call_tools
+from .handles import TOLD, Handles
 from .memory import Memory, shortened
 from .mind import Mind
-from .output import WrongForm
 from .toolbox import Toolbox
 
 
@@ -32,25 +34,28 @@ async def converse(ctx: Context, mind: Mind, content: str | list[Text | Media]) 
     memory = await Memory.load(ctx) if mind.remember else Memory.empty(ctx)
     if mind.memory_tokens:
         await memory.make_room(mind.model, mind.memory_tokens)
-    system = await _system(ctx, mind, memory)
+    handles = None
+    if mind.handles:
+        handles = await Handles.load(ctx) if mind.remember else Handles.empty(ctx)
+    system = await _system(ctx, mind, memory, handles)
     parts: list[Part] = [Text(content)] if isinstance(content, str) else list(content)
     new = [Said("user", parts, ctx.turn.item.message.labels)]
     _remind(ctx, memory.said)
-    toolbox = Toolbox(ctx, mind)
+    desk = Desk(ctx, mind, toolbox := Toolbox(ctx, mind), handles)
     corrections = 0
     for _ in range(mind.rounds):
         await toolbox.look()
         answer = await ctx.model(_prompt(mind, toolbox, system, memory, new))
         new.append(Said("assistant", answer.parts))
         if answer.calls:
-            results, final = await call_tools(ctx, toolbox, answer.calls)
+            results, final = await call_tools(desk, answer.calls)
             new.append(Said("user", list[Part](results)))
             if final is not None:
                 new.append(Said("assistant", [Text(str(final.value))]))
-                return await _done(mind, memory, new, final.value)
+                return await _done(desk, memory, new, final.value)
             continue
         try:
-            return await _done(mind, memory, new, mind.form.read(_whole(answer)))
+            return await _done(desk, memory, new, mind.form.read(_whole(answer)))
         except WrongForm as wrong:
             if corrections >= mind.output_retries:
                 raise TurnFailed("agent.no_answer", f"{mind.model} gave no answer of the right form: {wrong}") from wrong
@@ -73,13 +78,26 @@ def _remind(ctx: Context, said: list[Said]) -> None:
         for part in one.parts:
             labels = part.labels if isinstance(part, ToolResult) else one.labels
             if labels:
-                sources.add(part.content if isinstance(part, ToolResult) else part, labels)
+                sources.add(_content(part, labels) if isinstance(part, ToolResult) else part, labels)
 
 
-async def _done(mind: Mind, memory: Memory, new: list[Said], value: Any) -> Any:
-    if mind.remember:
+def _content(result: ToolResult, labels: tuple[str, ...]) -> Any:
+    """What a tool's result says; of fields out of quarantine, the fields."""
+    if SEALED in labels and len(result.content) == 1 and isinstance(text := result.content[0], Text):
+        try:
+            return msgspec.json.decode(text.text)
+        except msgspec.DecodeError:
+            pass
+    return result.content
+
+
+async def _done(desk: Desk, memory: Memory, new: list[Said], value: Any) -> Any:
+    handles = desk.handles
+    if desk.mind.remember:
         await memory.keep(new)
-    return value
+        if handles is not None:
+            await handles.keep()
+    return await handles.shown(value) if handles is not None and isinstance(value, str) else value
 
 
 def _whole(answer: Answer) -> Answer:
@@ -107,7 +125,7 @@ def _with_breakpoint(said: list[Said]) -> list[Said]:
     return [*said[:-1], Said(last.role, [*last.parts[:-1], marked], last.labels)]
 
 
-async def _system(ctx: Context, mind: Mind, memory: Memory) -> list[Said]:
+async def _system(ctx: Context, mind: Mind, memory: Memory, handles: Handles | None) -> list[Said]:
     told: Any = mind.instructions
     if callable(told):
         told = told(ctx)
@@ -118,4 +136,8 @@ async def _system(ctx: Context, mind: Mind, memory: Memory) -> list[Said]:
     parts: list[Part] = [Text(told, cache=True)] if told else []
     if memory.summary:
         parts.append(Text(f"What was said before, summed up:\n{memory.summary}"))
+    if handles is not None:
+        parts.append(Text(TOLD))
+        if memory.summary and handles.list:
+            parts.append(Text("You hold: " + "; ".join(kept.told() for kept in handles.list[-100:])))
     return [Said("system", parts)] if parts else []

@@ -17,7 +17,7 @@ from ..turn.context import Context
 _INDEX = "conversation"
 _SUMMARY = (
     "Sum up the conversation so far for yourself: who it is with, what they want, what was found out and decided, names, "
-    "numbers and ids word for word, and what is still open. Write nothing else."
+    "numbers, ids and handles ($h1) word for word, and what is still open. Write nothing else."
 )
 _SUMMARY_TOKENS = 1_000
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..domain.conversation import Settings, ToolSpec
 from ..domain.errors import Rejected
 from ..tools import Origin, Tool, tool_of
-from .output import Form
+from ..tools.form import Form
+from ..turn.quarantine import form_of
 
 
 class Mind:
@@ -26,16 +27,22 @@ class Mind:
         memory_tokens: about how much of the conversation goes to the model; older parts are summed up. 0 for the target's
             own limit.
         remember: False forgets the conversation with every turn.
+        handles: what untrusted tools bring is kept apart, and the model passes it on under names.
+        quarantine: by tool, the form in which a model without tools passes on what it brings.
+        quarantine_model: the route of that model; the mind's own if empty.
     """
 
     __slots__ = (
         "_tools",
         "form",
+        "handles",
         "instructions",
         "memory_tokens",
         "model",
         "origins",
         "output_retries",
+        "quarantine",
+        "quarantine_model",
         "remember",
         "rounds",
         "settings",
@@ -54,6 +61,9 @@ class Mind:
         output_retries: int = 2,
         memory_tokens: int = 60_000,
         remember: bool = True,
+        handles: bool = False,
+        quarantine: Mapping[str, Any] | None = None,
+        quarantine_model: str = "",
     ) -> None:
         self.model = model
         self.instructions = instructions
@@ -63,6 +73,11 @@ class Mind:
         self.output_retries = output_retries
         self.memory_tokens = memory_tokens
         self.remember = remember
+        self.handles = handles
+        self.quarantine = dict(quarantine or {})
+        self.quarantine_model = quarantine_model
+        for form in self.quarantine.values():
+            form_of(form)
         self.origins = tuple(origins)
         self._tools: dict[str, Tool] = {}
         for given in tools:
@@ -74,7 +89,13 @@ class Mind:
             raise Rejected(
                 "tool.duplicate", f"There are two tools named {tool.name!r}. Give one another name.", tool=tool.name
             )
+        if tool.quarantine is not None:
+            form_of(tool.quarantine)
         self._tools[tool.name] = tool
+
+    def quarantine_of(self, tool: Tool) -> Any:
+        """The form in which a tool's results come out of quarantine; None if they do not go there."""
+        return self.quarantine.get(tool.name, tool.quarantine)
 
     def tool(self, name: str) -> Tool | None:
         """One of its own tools by name."""

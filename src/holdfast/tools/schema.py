@@ -60,20 +60,20 @@ class Arguments:
         return cls(shapes, required, schema)
 
     def read(self, found: dict[str, Any]) -> dict[str, Any]:
-        """Typed values. Raises ``ToolFailed``, naming what is wrong."""
-        from .tool import ToolFailed
+        """Typed values. Raises ``WrongArguments``, naming what is wrong."""
+        from .tool import WrongArguments
 
         missing = [name for name in self._required if name not in found]
         unknown = [name for name in found if name not in self._shapes]
         if missing or unknown:
             what = f"{missing[0]!r} is missing" if missing else f"there is no argument {unknown[0]!r}"
-            raise ToolFailed(f"Wrong arguments: {what}. It takes: {', '.join(self._shapes) or 'nothing'}.")
+            raise WrongArguments(f"Wrong arguments: {what}. It takes: {', '.join(self._shapes) or 'nothing'}.")
         values: dict[str, Any] = {}
         for name, value in found.items():
             try:
                 values[name] = self._shapes[name].convert(value, f"argument {name!r}")
             except Rejected as error:
-                raise ToolFailed(f"Wrong arguments: {error.message}") from error
+                raise WrongArguments(f"Wrong arguments: {error.message}") from error
         return values
 
 

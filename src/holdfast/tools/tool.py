@@ -23,6 +23,10 @@ class ToolFailed(Exception):
     """A tool's way to tell the model that it could not do what was asked; not a defect, and not tried again."""
 
 
+class WrongArguments(ToolFailed):
+    """What the model gave does not fit. The words are ours, so the model may read them whoever the tool belongs to."""
+
+
 class Tool:
     """See the module.
 
@@ -40,6 +44,8 @@ class Tool:
         trusted: whether its output may be believed; what comes from outside may carry instructions of strangers.
         retry, timeout_seconds: of one call.
         alone: never beside other calls of the same answer.
+        quarantine: a type or JSON schema: a model without tools reads what the tool brings, and the agent gets these fields
+            instead. What they may be: ``tools.closed``.
 
     Attributes:
         declared: what of this the gate has to know.
@@ -51,6 +57,7 @@ class Tool:
         "call",
         "declared",
         "idempotent",
+        "quarantine",
         "retry",
         "spec",
         "takes_context",
@@ -79,6 +86,7 @@ class Tool:
         timeout_seconds: float = 0.0,
         alone: bool = False,
         takes_host: bool = False,
+        quarantine: Any = None,
     ) -> None:
         self.call = call
         self.arguments = arguments
@@ -90,6 +98,7 @@ class Tool:
         self.retry = retry and msgspec.structs.replace(retry, never=(*retry.never, ToolFailed))
         self.timeout_seconds = timeout_seconds
         self.alone = alone
+        self.quarantine = quarantine
         known = self.spec.schema.get("properties", {})
         self.declared = Declared(effects, trusted, roles_of(name, roles or {}, destinations, content, known))
 
@@ -122,9 +131,9 @@ class Tool:
         try:
             found = msgspec.json.decode(text or "{}")
         except msgspec.DecodeError as error:
-            raise ToolFailed(f"The arguments are not valid JSON: {error}. They were: {text[:200]}") from error
+            raise WrongArguments(f"The arguments are not valid JSON: {error}. They were: {text[:200]}") from error
         if not isinstance(found, dict):
-            raise ToolFailed("The arguments must be a JSON object.")
+            raise WrongArguments("The arguments must be a JSON object.")
         given = cast(dict[str, Any], found)
         return self.arguments.read(given) if self.arguments is not None else given
 

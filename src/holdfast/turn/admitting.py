@@ -7,6 +7,7 @@ a kill switch holds leaves memory before its effect.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
 
@@ -14,7 +15,7 @@ import msgspec
 
 from ..domain.address import TOPIC, tenant_of
 from ..domain.entry import EntryKind
-from ..domain.intent import ALLOW, UNDECLARED, Approval, Decision, Declared, Done, Intent, Verdict
+from ..domain.intent import ALLOW, NOTHING, UNDECLARED, Approval, Decision, Declared, Done, Intent, Verdict
 from ..domain.message import Kind, Message
 from ..gate import refuse
 from ..gate.past import VERBS, History
@@ -74,6 +75,7 @@ class Admitting(Waiting):
         declared: Declared = UNDECLARED,
         recorded_as: str | None = None,
         cost: float = 0.0,
+        carries: Mapping[str, frozenset[str]] = NOTHING,
     ) -> Any:
         """Let a step pass. Returns the arguments to go on with: those given, unless a rule changed them.
 
@@ -83,7 +85,8 @@ class Admitting(Waiting):
         if self.builtin:
             return args
         gate, active, message = self.gate, self.active, self.item.message
-        if self.sources is None and active.past is None and not declared.roles and not gate.attends(active.address, to):
+        strict = bool(declared.roles or carries)
+        if self.sources is None and active.past is None and not strict and not gate.attends(active.address, to):
             return args
         past = active.past if verb in VERBS else None  # what is remembered goes on growing, whoever looks at it
         if past is None and verb in VERBS and gate.looks_back(verb, name):
@@ -98,7 +101,7 @@ class Admitting(Waiting):
             name,
             to,
             args,
-            self.labels,
+            self.labels if not carries else self.labels.union(*carries.values()),
             idempotent,
             message.sender,
             declared,
@@ -109,6 +112,7 @@ class Admitting(Waiting):
             self.sources,
             past,
             cost,
+            carries,
         )
         decision = gate.review(intent)
         if decision is not ALLOW:
@@ -140,7 +144,7 @@ class Admitting(Waiting):
         by: list[str] = []
         if decision.verdict == Verdict.ASK:
             by = await self._approved(intent, decision, args, name)
-        if decision.rules:
+        if decision.rules or decision.vouched:
             self.decided[intent.path] = told(decision, by)
         if not by:
             self._notify(intent, decision)
@@ -327,6 +331,8 @@ def told(decision: Decision, by: list[str]) -> dict[str, Any]:
     }
     if by:
         found["by"] = by
+    if decision.vouched:
+        found["vouched"] = dict(decision.vouched)
     if decision.args is not None:
         found["args"] = decision.args
     if decision.notify:

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, ParamSpec, TypeVar, TypeVarTuple, overload
 
+from ..domain import labels as provenance
 from ..domain.address import GROUP, TOPIC, Address, address, key_of, name_of, short
 from ..domain.conversation import Answer, Prompt, Said, Settings, Text
 from ..domain.errors import Rejected
@@ -18,16 +19,18 @@ from ..domain.topics import check_topic
 from ..journal.codec import ANY, Shape, encode
 from ..models.job import Job
 from . import call as calls
-from . import concurrency, lifecycle
+from . import concurrency, lifecycle, quarantine
 from . import model as models
 from . import run as runs
 from . import state as states
 from . import wait as waits
 from .definition import Target
+from .quarantine import Sealed
 from .turn import Turn
 
 P = ParamSpec("P")
 R = TypeVar("R")
+Q = TypeVar("Q")
 Ts = TypeVarTuple("Ts")
 Duration = timedelta | float | int
 
@@ -212,6 +215,21 @@ class Context:
         options = runs.Options(name, retry, ms_of(timeout) / 1000, idempotent, verify, returns, tuple(labels))
         return await runs.run(self._turn, fn, args, options)
 
+    async def sealed(self, fn: Callable[..., Any], *args: Any, name: str = "", labels: Sequence[str] = ()) -> Sealed:
+        """``run`` something that brings in what nobody vouches for, without reading it: what comes back is closed.
+
+        Give it to ``quarantined``; ``unseal`` opens it, and the turn has then read it. ``labels`` say where it is from,
+        instead of ``run:<name>``; it is untrusted in any case.
+        """
+        name = name or runs.name_of(fn)
+        its = tuple(dict.fromkeys((*(labels or (provenance.of_step(name),)), provenance.UNTRUSTED)))
+        options = runs.Options(name, labels=(*its, provenance.SEALED))
+        return Sealed(await runs.run(self._turn, fn, args, options), its, name)
+
+    def unseal(self, sealed: Sealed) -> Any:
+        """What is in it; from here on the turn has read it, and carries its labels."""
+        return quarantine.unseal(self._turn, sealed)
+
     # -- other agents -------------------------------------------------------------------------------------------
 
     async def call(self, target: Target[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
@@ -348,6 +366,26 @@ class Context:
             settings = Settings(max_tokens=max_tokens)
             prompt = Prompt(model, [Said("user", [Text(prompt)])], settings=settings)
         return (await models.ask_model(self._turn, Job(model or prompt.model, prompt=prompt))).answer
+
+    async def quarantined(self, content: Any, output: type[Q], *, model: str, instructions: str = "") -> Q:
+        """Have a model without tools read what nobody vouches for, and get back nothing but typed fields.
+
+        Args:
+            content: text, a value, or something ``sealed``.
+            output: the form (struct, dataclass, pydantic model), whose fields are truths, numbers, dates, words of a list,
+                and texts of a bounded length. If the answer has such texts, the turn has read what is untrusted; if not, it
+                carries ``quarantine:NAME`` alone.
+            model: the route.
+            instructions: what it is to look for.
+
+        Raises:
+            Rejected: ``quarantine.open`` if the form would let more pass.
+            TurnFailed: ``quarantine.no_answer``.
+        """
+        name = content.name if isinstance(content, Sealed) else model
+        found = await quarantine.quarantined(self._turn, content, output, model, instructions=instructions)
+        quarantine.read_texts(self._turn, found, name)
+        return found.value
 
     def tell(self, what: Any) -> None:
         """Tell whoever looks at this agent right now; nothing of it is kept. Silent while the turn replays."""

@@ -18,6 +18,7 @@ from ..domain.address import tenant_of
 from ..domain.conversation import Answer, Event
 from ..domain.entry import EntryKind, StoredEntry
 from ..domain.errors import HoldfastError, LimitExceeded, Rejected
+from ..domain.intent import NOTHING
 from ..journal.codec import Raw, encode, error_of, failure_of
 from ..mailbox.budgets import MUST_ASK, Reservation
 from ..models.gateway import Gateway, NoTarget, Watcher
@@ -60,7 +61,9 @@ class _Pieces:
         return self._may_restart
 
 
-async def ask_model(turn: Turn, job: Job, *, outside: bool = False, whole: bool = False) -> Reply:
+async def ask_model(
+    turn: Turn, job: Job, *, outside: bool = False, whole: bool = False, seals: frozenset[str] = provenance.NONE
+) -> Reply:
     """Get an answer, once for ever.
 
     Args:
@@ -68,13 +71,15 @@ async def ask_model(turn: Turn, job: Job, *, outside: bool = False, whole: bool 
             back, what was given on is not taken back, and the message becomes durable together with the answer, since
             before it there is nothing to lose that the program would not ask for again.
         whole: do not stream it from the vendor, and keep the vendor's own format.
+        seals: labels of what the model reads and the turn does not (``quarantine``); the answer is journaled with them.
     """
     gateway = _gateway(turn)
     route = job.route
     path, recorded = await turn.step("model", route)
     if recorded is not None and recorded.result is not None:
         return _recorded(recorded.result, route)
-    await turn.admit("model", route, path, job.described, cost=_cost(gateway, job))
+    carries = {"prompt": seals - {provenance.SEALED}} if seals else NOTHING
+    await turn.admit("model", route, path, job.described, cost=_cost(gateway, job), carries=carries)
     if not outside:
         if turn.item.id == 0:
             await turn.accept()
@@ -113,7 +118,7 @@ async def ask_model(turn: Turn, job: Job, *, outside: bool = False, whole: bool 
                 if not outside:
                     await turn.active.flush()
                 raise
-        _keep(turn, path, job, reply, reservation)
+        _keep(turn, path, job, reply, reservation, seals)
         if not outside:
             await turn.active.flush()
         return reply
@@ -149,11 +154,15 @@ async def paid(
         raise
 
 
-def _keep(turn: Turn, path: str, job: Job, reply: Reply, reservation: Reservation | None) -> None:
+def _keep(turn: Turn, path: str, job: Job, reply: Reply, reservation: Reservation | None, seals: frozenset[str]) -> None:
     """The answer, its facts, its ledger row and its charges, in one commit."""
     facts, route = reply.facts, job.route
-    turn.labels = provenance.join(turn.labels, (f"model:{facts.vendor}/{facts.model}",))
-    labels = tuple(sorted(turn.labels))  # what a model says is made of all that it has read
+    its = (f"model:{facts.vendor}/{facts.model}",)
+    if seals:
+        labels = tuple(sorted(seals.union(its)))
+    else:
+        turn.labels = provenance.join(turn.labels, its)
+        labels = tuple(sorted(turn.labels))  # what a model says is made of all that it has read
     detail = {"facts": facts, "asked": job.described, "dialect": reply.dialect}
     value, failure = b"", None
     try:

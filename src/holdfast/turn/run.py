@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
 from ..domain import labels as provenance
 from ..domain.entry import EntryKind, StoredEntry
 from ..domain.errors import HoldfastError, StepFailed, StepTimeout
-from ..domain.intent import UNDECLARED, Declared
+from ..domain.intent import NOTHING, UNDECLARED, Declared
 from ..domain.message import Failure
 from ..domain.retry import ONCE, Retry
 from ..journal.codec import ANY, Raw, Shape, encode, error_of, failure_of, same_again
@@ -39,7 +39,18 @@ NOT_DONE = NotDone()
 class Options:
     """How a step is run; see ``Context.run``."""
 
-    __slots__ = ("declared", "idempotent", "labels", "name", "retry", "returns", "timeout_seconds", "verb", "verify")
+    __slots__ = (
+        "carries",
+        "declared",
+        "idempotent",
+        "labels",
+        "name",
+        "retry",
+        "returns",
+        "timeout_seconds",
+        "verb",
+        "verify",
+    )
 
     def __init__(
         self,
@@ -52,6 +63,7 @@ class Options:
         labels: tuple[str, ...] = (),
         verb: str = "run",
         declared: Declared = UNDECLARED,
+        carries: Mapping[str, frozenset[str]] = NOTHING,
     ) -> None:
         self.name = name
         self.retry = retry
@@ -62,6 +74,7 @@ class Options:
         self.labels = labels
         self.verb = verb
         self.declared = declared
+        self.carries = carries
 
 
 DEFAULT = Options()
@@ -79,7 +92,15 @@ async def run(turn: Turn, fn: Callable[..., Any], args: tuple[Any, ...], options
         attempt, settled, value = await _again(turn, path, name, recorded, fn, args, options, shape)
         if settled:
             return value
-    args = await turn.admit(options.verb, name, path, args, idempotent=options.idempotent, declared=options.declared)
+    args = await turn.admit(
+        options.verb,
+        name,
+        path,
+        args,
+        idempotent=options.idempotent,
+        declared=options.declared,
+        carries=options.carries,
+    )
     if turn.item.id == 0:
         await turn.accept()
     elif turn.active.unsettled:
@@ -132,7 +153,7 @@ async def _attempts(
         STEP_KEY.reset(token)
     took = int((turn.clock.monotonic() - started) * 1000)
     labels = options.labels or (provenance.of_step(name),)
-    turn.labels = provenance.join(turn.labels, labels)
+    turn.labels = provenance.read(turn.labels, labels)
     turn.journal(EntryKind.STEP, path, options.verb, name, Raw(body), None, labels, args or None, took, attempt)
     await turn.active.flush()
     return value
@@ -181,7 +202,7 @@ async def _fail(
 ) -> None:
     failure = failure_of(error)
     took = int((turn.clock.monotonic() - started) * 1000)
-    turn.labels = provenance.join(turn.labels, labels)  # the words of an error are data of where it came from
+    turn.labels = provenance.read(turn.labels, labels)  # the words of an error are data of where it came from
     turn.journal(EntryKind.STEP, path, *what, None, failure, labels, args or None, took, attempt)
     await turn.active.flush()
     raise _error(failure, what[1], attempt) from error
@@ -269,6 +290,7 @@ async def _again(
         value, who = None, "person"
     value, body = same_again(value, shape if value is not None else ANY, f"result of {name}", turn.limits.payload_bytes)
     labels = options.labels or (provenance.of_step(name),)
+    turn.labels = provenance.read(turn.labels, labels)
     turn.journal(EntryKind.STEP, path, options.verb, name, Raw(body), None, labels, {"settled_by": who, "args": args})
     await turn.flush()
     return attempt, True, value

@@ -32,7 +32,7 @@ async def read(turn: Turn, key: str, shape: Shape, default: Any) -> Any:
     value, labels = (row.prior, row.prior_labels) if row.turn == turn.number and turn.number else (row.value, row.labels)
     if value is None:
         return default
-    turn.labels = provenance.join(turn.labels, labels)
+    turn.labels = provenance.read(turn.labels, labels)
     if turn.sources is not None:
         turn.sources.add(value, labels)
     return shape.decode(value, f"state {key!r}")
@@ -85,8 +85,8 @@ async def row_of(turn: Turn, key: str) -> StateRead | None:
     return cache.setdefault(key, row)
 
 
-async def write(turn: Turn, key: str, value: Any, *, delete: bool = False) -> None:
-    """Set or delete a key."""
+async def write(turn: Turn, key: str, value: Any, *, delete: bool = False, labels: tuple[str, ...] | None = None) -> None:
+    """Set or delete a key. ``labels`` of the value are else those of all that the turn has read."""
     if turn.spec.shared:
         raise Rejected(
             "state.read_only",
@@ -103,13 +103,13 @@ async def write(turn: Turn, key: str, value: Any, *, delete: bool = False) -> No
     await turn.admit(verb, key, path, value)
     await row_of(turn, key)
     if turn.item.id:
-        _put(turn, path, verb, key, body)
+        _put(turn, path, verb, key, body, labels)
     else:
-        turn.deferred.append(lambda: _put(turn, path, verb, key, body))
+        turn.deferred.append(lambda: _put(turn, path, verb, key, body, labels))
 
 
-def _put(turn: Turn, path: str, verb: str, key: str, body: bytes | None) -> None:
-    labels = tuple(sorted(turn.labels))
+def _put(turn: Turn, path: str, verb: str, key: str, body: bytes | None, given: tuple[str, ...] | None) -> None:
+    labels = tuple(sorted(turn.labels)) if given is None else given
     turn.journal(EntryKind.STEP, path, verb, key, Raw(body) if body is not None else None, None, labels)
     active = turn.active
     sealed = turn.worker.sealed(body) if body is not None else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from ..domain import labels as provenance
 from ..domain.entry import StoredEntry
@@ -66,6 +66,8 @@ class Stepping(Writing):
         path, recorded = self.open(verb, name)
         if self.halting:
             await self.worker.new_future()
+        if recorded is not None and self.sources is not None:
+            self._approved_again(recorded)
         if recorded is not None and recorded.result is not None:
             await self.in_order(recorded)
             failure = recorded.result.failure
@@ -101,7 +103,7 @@ class Stepping(Writing):
             self._watch_gap()
             await parked
         self._moves += 1
-        self.labels = provenance.join(self.labels, recorded.result.labels)
+        self.labels = provenance.read(self.labels, recorded.result.labels)
         if self.sources is not None:
             self._heard_again(recorded.result)
         if recorded.path in self._cancelled_here():
@@ -118,6 +120,16 @@ class Stepping(Writing):
             given: Any = detail.get("args", detail) if isinstance(detail, dict) else detail  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
             wanted = self.sources.found_by(by_name("tool", given).values())
         self.sources.add(entry.value, entry.labels, wanted=wanted, name=entry.name)
+
+    def _approved_again(self, recorded: Recorded) -> None:
+        """What people let through in an earlier run of this turn, they vouch for in this one too."""
+        assert self.sources is not None
+        for entry in (recorded.intent, recorded.result):
+            by: Any = entry.decision.get("by") if entry is not None and isinstance(entry.decision, dict) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+            if entry is not None and by:
+                detail = decode_any(entry.detail)
+                args: Any = detail.get("args", detail) if isinstance(detail, dict) else detail  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+                self.sources.add(args, [f"{provenance.PERSON}:{who}" for who in cast("list[str]", by)])
 
     def _cancelled_here(self) -> tuple[str, ...]:
         """If the journal has a cancellation at this place, let it happen; the steps that were open then."""

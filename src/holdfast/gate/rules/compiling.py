@@ -120,6 +120,8 @@ class _Compiling:
             self.fail((*path, "approval"), "approval belongs to then: ask")
         if (words.transform is not None) != (verdict is Verdict.TRANSFORM):
             self.fail((*path, "then"), "transform: says what is changed, and belongs to then: transform")
+        if words.endorse and verdict is not Verdict.ALLOW:
+            self.fail((*path, "endorse"), "endorse says for which destinations the rule vouches, and belongs to then: allow")
         return verdict
 
     def conditions(self, words: RuleWords, path: Path, acts: tuple[Act, ...], verdict: Verdict) -> tuple[Condition, ...]:

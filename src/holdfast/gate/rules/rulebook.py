@@ -13,10 +13,12 @@ from typing import Any
 import msgspec
 
 from ...domain.intent import ALLOW, Approval, Count, Decision, Done, Intent, Verdict
+from ...domain.labels import POLICY
 from .change import CHANGEABLE, in_form
 from .expression.functions import OWN
 from .facts import Facts, Lookup, Needs, Shared
 from .rule import Policy, Rule
+from .words import listed
 
 Plugin = Callable[[Intent], Decision | None]
 """A judge in Python, trusted code of the operator; None for no opinion."""
@@ -236,8 +238,9 @@ class Rulebook:
         except Exception as error:
             why = f"what {' and '.join(names)} wants cannot be done: {_problem(error)}"
             return Decision(Verdict.DENY, (why,), names, notify=notify, code="gate.error")
+        vouched = {name: f"{POLICY}:{rule.name}" for rule in heard.spoke for name in listed(rule.words.endorse)}
         judge = next((rule.words.judge for rule in heard.spoke if rule.words.judge), "")
-        return Decision(verdict, reasons, names, args, approval, counts, notify, judge=judge)
+        return Decision(verdict, reasons, names, args, approval, counts, notify, judge=judge, vouched=vouched)
 
     def _approval(self, heard: Heard, opinions: list[tuple[str, Decision]], counts: tuple[Count, ...]) -> Approval | None:
         """Whom to ask: for the rules that ask, and for those that would if the store has counted too many."""

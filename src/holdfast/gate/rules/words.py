@@ -112,7 +112,7 @@ class Transform(_Words, frozen=True, kw_only=True):
 
 
 class RuleWords(_Words, frozen=True, kw_only=True):
-    """One rule."""
+    """One rule. ``endorse`` names arguments: where it allows, it vouches for these destinations."""
 
     name: str
     description: str = ""
@@ -128,6 +128,7 @@ class RuleWords(_Words, frozen=True, kw_only=True):
     reason: str = ""
     approval: ApprovalWords | None = None
     transform: Transform | None = None
+    endorse: Names = ()  # pyright: ignore[reportAssignmentType]
     notify: Names = ()  # pyright: ignore[reportAssignmentType]
     judge: str = ""
 

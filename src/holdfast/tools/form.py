@@ -9,7 +9,7 @@ import msgspec
 from ..domain.conversation import Answer, Settings
 from ..domain.errors import Rejected
 from ..journal.codec import ANY, Shape
-from ..tools.schema import schema_of
+from .schema import schema_of
 
 
 class WrongForm(Exception):
