@@ -6,17 +6,18 @@ import asyncio
 from functools import partial
 from typing import Protocol
 
-from .domain.address import is_builtin
+from .domain.address import is_builtin, short
 from .domain.errors import Conflict, HoldfastError, Nondeterminism, NotFound, Rejected
 from .domain.intent import Intent, Verdict
 from .domain.message import Failure, Kind, Message, Outcome, Status
+from .domain.words import Word
 from .gate import Gate, refuse
 from .journal.codec import decode_any, encode_message, failure_of, same_again
-from .journal.replay import Replay
+from .journal.replay import STEER, Replay
 from .mailbox.active import Active, Item, Parked
 from .mailbox.worker import Worker
 from .ports.store import Commit, Send
-from .turn import branches, ending
+from .turn import branches, ending, forking, steer
 from .turn.definition import Registry
 from .turn.handler import call_handler
 from .turn.recovery import Poison, call_suspect
@@ -84,6 +85,12 @@ class Flow:
                 raise
             return await self._join(int(error.details["id"]), worker.new_future())
 
+    async def plant(self, message: Message, would: str) -> Outcome:
+        """``accept``, and wait: for what only an operation can bring in. ``would`` is what a dry run tells of it."""
+        _, outcome = await self.accept(message, wait=True)
+        assert outcome is not None, would
+        return outcome
+
     def accept_at_once(self, message: Message) -> asyncio.Future[Outcome] | None:
         """``accept`` for a request whose receiver is here and free: its turn has begun, and its outcome is on its way. None
         if that is not so; nothing has happened then. Raises what the gate refuses with."""
@@ -141,12 +148,14 @@ class Flow:
 
     def start(self, active: Active, item: Item) -> Turn | None:
         """Begin the turn of a message; None if the message could not become one (its sender is told)."""
-        definition = self.registry.find(active.address.split("/", 2)[1])
+        name, message = active.address.split("/", 2)[1], item.message
+        version = forking.version_of(message) if message.past else ""
+        definition = self.registry.find(name, version) or self.registry.find(name)
         if definition is None:
             self.worker.spawn(self.worker.holdings.let_go(active))
             return None
         try:
-            spec = self.registry.handler(definition, item.message.name)
+            spec = self.registry.handler(definition, message.name)
         except NotFound as error:
             return self._refuse(active, item, error)
         turn = Turn(self.worker, active, item, definition, spec, self.gate)
@@ -180,6 +189,8 @@ class Flow:
             return
         status, failure, value = Status.DONE, None, b"\xc0"
         try:
+            if turn.replay is None and turn.item.message.past and forking.goes_on(turn.item.message):
+                await forking.take_up(turn)
             result = await (call_suspect(turn) if turn.item.suspect else call_handler(turn))
             if turn.replay is not None:
                 turn.replay.check_over()
@@ -240,6 +251,9 @@ class Flow:
         """Cancel, kill or release what a person (or another agent) pointed at. Payload: turn's number or 0, and why."""
         order = decode_any(item.message.payload)
         number, why, verb = int(order.get("turn", 0)), str(order.get("why", "")), item.message.name
+        if verb == STEER:
+            self._steer(active, item, number, str(order.get("words", "")))
+            return
         taken = False
         for turn in [t for t in active.running if isinstance(t, Turn) and number in (0, t.number, -t.item.id)]:
             if verb == "cancel":
@@ -265,6 +279,17 @@ class Flow:
         else:
             active.consume(item.id)
         self.worker.call_later(0, partial(self.worker.scheduler.pump, active))
+
+    def _steer(self, active: Active, item: Item, number: int, text: str) -> None:
+        """Give a turn a person's word. One that has ended meanwhile does not hear it any more."""
+        message = item.message
+        word = Word(item.id, text, short(message.sender), message.created, message.labels)
+        turn = active.turn(number)
+        if isinstance(turn, Turn) and not turn.dead:
+            steer.say(turn, word)
+        elif (parked := active.parked.get(number)) is not None:
+            steer.leave_word(active, number, parked, word)
+        active.consume(item.id)
 
     def end_parked(self, active: Active, number: int, parked: Parked, status: Status, why: str) -> None:
         """End a turn that is not in memory without running it."""

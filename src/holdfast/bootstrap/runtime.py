@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..control.built_in import ASK, ASK_SPEC, BUILT_IN
+from ..control.built_in import BUILT_IN, COMMON
 from ..control.operations import Operations
 from ..domain.limits import Limits
 from ..gate import Gate
@@ -69,7 +69,7 @@ class Runtime(Client):
             agent.seal_version()
             self.registry.add(agent.definition)
         if agents or built_in:
-            self.registry.common[ASK] = ASK_SPEC
+            self.registry.common |= COMMON
             for one in BUILT_IN:
                 one.seal_version()
                 self.registry.add(one.definition)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from ..control.built_in import ASK, ASK_SPEC, BUILT_IN
+from ..control.built_in import BUILT_IN, COMMON
 from ..control.holds import held_in
 from ..control.operations import Operations
 from ..control.sweeping import YOUNG_SECONDS, sweep
@@ -185,7 +185,7 @@ class Server:
 
     async def _load(self) -> None:
         settings = self.settings
-        self.registry.common[ASK] = ASK_SPEC
+        self.registry.common |= COMMON
         for built_in in BUILT_IN:
             built_in.seal_version()
         if settings.only_version:

@@ -28,9 +28,14 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "error": ("looking", "Explain an error's code: what happened, why, what to do next."),
     "pause": ("steering", "Let an agent start nothing and go on with nothing until it is resumed."),
     "resume": ("steering", "Let a paused agent go on."),
+    "steer": (
+        "steering",
+        "Say something to a turn under way without stopping it; a thinking agent hears it next.",
+    ),
     "cancel": ("steering", "Cancel an agent's turn: its cleanup and compensations run."),
     "kill": ("steering", "End an agent's turn at once, running nothing of it any more."),
     "retire": ("steering", "Let an agent take no more messages; its journal stays, and resume brings it back."),
+    "fork": ("steering", "Begin a new agent with another's state, as it was after a turn or before one of its steps."),
     "drain": ("steering", "Let a worker, or the server, take no more work, finish what it does, and end."),
     "stop-all": (
         "guarding",
@@ -76,7 +81,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "Say what is wrong with this installation and what runs on it, and how to mend it; 1 if something is broken.",
     ),
     "do": ("doing", 'Call any operation by its name, as programs do: holdfast do describe \'{"address": "desk/42"}\'.'),
-    "search": ("fleet", "Search the newest entries of all agents, backwards."),
+    "search": ("fleet", "Search the entries of all agents, the newest first."),
     "models": ("models", "The models that agents can ask: list, record, replay."),
     "budget": ("money", "Limits on what agents may spend."),
     "versions": ("looking", "Versions of code, and who still needs which."),

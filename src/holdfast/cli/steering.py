@@ -1,4 +1,4 @@
-"""Steering: pause, resume, cancel, kill, retire, dead letters, stuck turns, draining."""
+"""Steering: pause, resume, steer, cancel, kill, retire, fork, dead letters, stuck turns, draining."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ turns = typer.Typer(help="Turns that need a person.", no_args_is_help=True, rich
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    for command in (pause, resume, cancel, kill, retire, drain):
+    for command in (pause, resume, steer, cancel, kill, retire, fork, drain):
         app.command()(command)
     app.add_typer(dead, name="dead")
     app.add_typer(turns, name="turns")
@@ -62,6 +62,36 @@ def kill(
 ) -> None:
     """End an agent's turn at once, running nothing of it any more."""
     _do("kill", output, url, store, address=address, turn=turn, why=why)
+
+
+def steer(
+    address: Address,
+    words: Annotated[str, typer.Argument(help="What to say, in quotes.")],
+    turn: Annotated[int, typer.Option("--turn", help="To this open turn; needed only if there are several.")] = 0,
+    output: Output = Format.table,
+    url: Url = "",
+    store: StoreUrl = "",
+) -> None:
+    """Say something to a turn under way without stopping it; a thinking agent hears it next."""
+    _do("steer", output, url, store, address=address, words=words, turn=turn)
+
+
+def fork(
+    address: Address,
+    to: Annotated[str, typer.Argument(help="The new agent's address: another key of the same kind.")],
+    turn: Annotated[int, typer.Option("--turn", help="The state when this turn had ended; as it stands now if none.")] = 0,
+    before: Annotated[
+        str, typer.Option("--before", help="Run the turn again, for real from before this step on.", metavar="STEP")
+    ] = "",
+    newest: Annotated[bool, typer.Option("--newest", help="On the newest code, not the turn's own.")] = False,
+    why: Why = "",
+    output: Output = Format.table,
+    url: Url = "",
+    store: StoreUrl = "",
+) -> None:
+    """Begin a new agent with another's state, as it was after a turn or before one of its steps."""
+    given = {"address": address, "to": to, "turn": turn, "before": before, "newest": newest, "why": why}
+    _do("fork", output, url, store, **given)
 
 
 def drain(

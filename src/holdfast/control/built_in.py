@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..turn.forking import FORK, PLANT
 from .approvals import approval
 from .desk import desk
 from .habits import habits
@@ -11,5 +12,6 @@ from .schedules import schedule
 from .subscriptions import subscription
 
 BUILT_IN = (schedule, subscription, outside, token, approval, habits, desk)
+COMMON = {ASK: ASK_SPEC, FORK: PLANT}
 
-__all__ = ["ASK", "ASK_SPEC", "BUILT_IN"]
+__all__ = ["BUILT_IN", "COMMON"]

@@ -23,6 +23,7 @@ from .breakers import BreakerOperations
 from .command_center import CommandCenterOperations
 from .dead_letters import DeadLetterOperations
 from .diagnosing import DiagnosisOperations
+from .forking import ForkOperations
 from .gateway import GatewayOperations
 from .granting import GrantOperations
 from .habits import HabitOperations
@@ -45,6 +46,7 @@ class Operations(
     LookingOperations,
     ApprovalOperations,
     SteeringOperations,
+    ForkOperations,
     BreakerOperations,
     DeadLetterOperations,
     GatewayOperations,

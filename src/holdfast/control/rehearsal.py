@@ -104,6 +104,10 @@ class _Flow:
         kind = Kind(message.kind).name.lower()
         raise _Would(f"send the {kind} {message.name!r} to {short(message.to)}".replace("''", ""), [message.to])
 
+    async def plant(self, message: Message, would: str) -> NoReturn:
+        """Tell of what it would begin with."""
+        raise _Would(would, [message.to])
+
 
 class _Committer:
     """A committer that commits nothing."""

@@ -6,11 +6,13 @@ from typing import Any
 
 from ..domain.address import Address, name_of, short, tenant_of
 from ..domain.errors import NotFound, Rejected
+from ..domain.labels import PERSON, USER
 from ..domain.message import Kind, Message, Outcome
 from ..domain.principal import Principal, identity_of
 from ..flow import Flow
 from ..insight.pulse import Pulse
 from ..journal.codec import Raw, encode, encode_outcome
+from ..journal.replay import STEER
 from ..mailbox.worker import Worker
 from ..ports.store import Commit, Store
 from ..turn.definition import Registry
@@ -152,6 +154,53 @@ class SteeringOperations:
             )
         return Done(note=f"{len(old)} turn(s) of {short(target)} go on with version {latest.version}", count=len(old))
 
+    @operation(
+        path="POST /agents/{address}/steer",
+        command="steer",
+        errors=("agent.unknown", "steer.nothing_open", "steer.which"),
+        next=(("story", "where it was heard"),),
+    )
+    async def steer(self, address: str, words: str, turn: int = 0, by: str = "person", key: str = "") -> Done:
+        """Say something to a turn under way without stopping it. A thinking agent is told before its next request to the
+        model; a handler hears it when it asks (``ctx.steered()``); the journal keeps it either way.
+
+        Args:
+            words: what to say.
+            turn: to which open turn; needed only if there are several.
+        """
+        if not words.strip():
+            raise Rejected("operation.input", "steer: say something: words is empty.", operation="steer")
+        target = self.principal.place(address)
+        number = await self._under_way(target, turn)
+        who = self.principal.sender(by)
+        message = self._message(target, STEER, encode({"turn": number, "words": words}), key)
+        message.kind, message.turn, message.sender = Kind.CONTROL, number, who
+        if message.labels == (USER,):
+            message.labels = (f"{PERSON}:{identity_of(who)[1]}",)
+        await self.flow.accept(message, wait=False)
+        return Done(note=f"told turn {number} of {short(target)}")
+
+    async def _under_way(self, target: Address, turn: int) -> int:
+        row = await self.store.agent(target)
+        if row is None:
+            raise reading.unknown(target)
+        open_ = sorted(s.turn for s in row.open if s.turn and turn in (0, s.turn))
+        if not open_:
+            raise Rejected(
+                "steer.nothing_open",
+                f"{short(target)} is not at work on {f'turn {turn}' if turn else 'anything'}, so there is nothing to steer. "
+                "Send it a message (holdfast send).",
+                address=target,
+            )
+        if len(open_) > 1:
+            raise Rejected(
+                "steer.which",
+                f"{short(target)} is at work on turns {', '.join(map(str, open_))}. Say which one is meant (--turn).",
+                address=target,
+                turns=open_,
+            )
+        return open_[0]
+
     async def _control(self, address: str, verb: str, turn: int, why: str) -> Done:
         target = self.principal.place(address)
         await self.describe(target)
@@ -180,7 +229,7 @@ class SteeringOperations:
     async def _known(self, to: str, handler: str = "") -> Any:
         raise NotImplementedError
 
-    def _message(self, to: Address, handler: str, payload: bytes) -> Message:
+    def _message(self, to: Address, handler: str, payload: bytes, key: str = "") -> Message:
         raise NotImplementedError
 
     async def _question(self, question: str) -> Question:

@@ -285,3 +285,26 @@ class ForecastView(View):
     spent_usd: float
     daily_usd: float
     forecast_usd: float
+
+
+class Forked(View):
+    """An agent that began with what another one had.
+
+    Attributes:
+        address, agent: the new one and the other.
+        turn, before: where it was forked, as it was asked for.
+        values: how many values of state it has of it.
+        answered: steps of its first turn that the copy answers; ``goes_on_with``: the one that it takes itself, ``""`` if
+            it runs no turn again.
+        version: of the code that it goes on with; ``""`` for the newest.
+    """
+
+    address: str
+    agent: str
+    turn: int
+    before: str
+    values: int
+    answered: int
+    goes_on_with: str
+    version: str
+    note: str

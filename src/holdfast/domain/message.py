@@ -65,6 +65,7 @@ class Message(msgspec.Struct, array_like=True):
         priority: higher first; -100 to 100.
         chain: the agents that delegated the work here, outermost first.
         tags: what its costs are told apart by (team, customer, ...); handed on with every message that it causes.
+        past: of a fork only: what the turn begins with (``domain.fork``). No protocol and no agent can set it.
     """
 
     to: str
@@ -85,6 +86,7 @@ class Message(msgspec.Struct, array_like=True):
     deadline: Millis = 0
     chain: tuple[str, ...] = ()
     tags: dict[str, str] = {}
+    past: bytes = b""
 
     @property
     def one_way(self) -> bool:

@@ -26,6 +26,9 @@ from ..domain.errors import Nondeterminism
 RECOVER = "recover"
 """The verb of a note: the turn goes on after the worker that had it died."""
 
+STEER = "steer"
+"""The verb of a note: what a person said to the turn while it was under way."""
+
 
 class Recorded:
     """What the journal knows of one step. ``order`` is the result's place among all results, -1 without a result."""
@@ -42,7 +45,19 @@ class Recorded:
 class Replay:
     """The recorded part of one turn."""
 
-    __slots__ = ("_asked", "_cancels", "_cursor", "_order", "attempt", "begin", "crashes", "notes", "parked", "steps")
+    __slots__ = (
+        "_asked",
+        "_cancels",
+        "_cursor",
+        "_order",
+        "attempt",
+        "begin",
+        "crashes",
+        "notes",
+        "parked",
+        "steps",
+        "words",
+    )
 
     def __init__(self) -> None:
         self.steps: dict[str, Recorded] = {}
@@ -55,6 +70,8 @@ class Replay:
         self.attempt = 1
         self.notes: dict[str, list[StoredEntry]] = {}
         """What was noted beside steps: questions to people who may let them pass, and their answers."""
+        self.words: list[StoredEntry] = []
+        """What people said to it, in order."""
         self.crashes = 0
         """How many workers in a row died with this turn before it got any further."""
 
@@ -66,6 +83,9 @@ class Replay:
             if entry.begin is not None and self.begin is None:
                 self.begin = entry
             kind = entry.kind
+            if kind == EntryKind.NOTE and entry.verb == STEER:
+                self.words.append(entry)
+                continue
             self.crashes = self.crashes + 1 if kind == EntryKind.NOTE and entry.verb == RECOVER else 0
             if kind == EntryKind.STEP or kind == EntryKind.RESULT or kind == EntryKind.INTENT:
                 step = self.steps.get(entry.path)

@@ -187,6 +187,10 @@ class Active:
         if len(body) > _LARGE_DETAIL and entry.detail is not None:
             entry.detail = _told(entry.detail)
             body = encode_entry(entry)
+        return self.append_body(turn, body)
+
+    def append_body(self, turn: int, body: bytes) -> int:
+        """``append`` for an entry that is encoded already."""
         if self.seal is not None:
             body = self.seal.seal(body)
         self.seq = seq = self.seq + 1

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from ..domain.conversation import Answer, Prompt, Usage, media_in
+from ..domain.words import Word
 from .dialects import DIALECTS
 from .dialects.lost import PREFILL, Lost
 from .routes import Target
@@ -211,15 +212,16 @@ class Job:
 
 class Reply:
     """An answer and its facts. ``body`` is there if the target spoke the job's dialect; ``answer`` is read from it when
-    somebody asks."""
+    somebody asks. ``words``: what people said to the turn, which was put into the request."""
 
-    __slots__ = ("_answer", "body", "dialect", "facts")
+    __slots__ = ("_answer", "body", "dialect", "facts", "words")
 
     def __init__(self, facts: Facts, *, answer: Answer | None = None, dialect: str = "", body: dict[str, Any] | None = None):
         self.facts = facts
         self._answer = answer
         self.dialect = dialect
         self.body = body
+        self.words: list[Word] = []
 
     @property
     def answer(self) -> Answer:

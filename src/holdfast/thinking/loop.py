@@ -7,6 +7,7 @@ not asked twice for what it said, and no tool is called twice for what it did.
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -14,8 +15,11 @@ import msgspec
 from ..domain.conversation import Answer, Media, Part, Prompt, Said, Text, ToolResult
 from ..domain.errors import LimitExceeded, Rejected, TurnFailed
 from ..domain.labels import SEALED
+from ..domain.words import Word
+from ..models.job import Job, Reply
 from ..tools.form import WrongForm
 from ..turn.context import Context
+from ..turn.model import ask_model
 from .calling import Desk, call_tools
 from .handles import TOLD, Handles
 from .memory import Memory, shortened
@@ -45,7 +49,9 @@ async def converse(ctx: Context, mind: Mind, content: str | list[Text | Media]) 
     corrections = 0
     for _ in range(mind.rounds):
         await toolbox.look()
-        answer = await ctx.model(_prompt(mind, toolbox, system, memory, new))
+        reply = await _ask(ctx, mind, lambda said: _prompt(mind, toolbox, system, memory, [*new, *said]))  # noqa: B023
+        answer = reply.answer
+        new += _words(reply.words)
         new.append(Said("assistant", answer.parts))
         if answer.calls:
             results, final = await call_tools(desk, answer.calls)
@@ -67,6 +73,19 @@ async def converse(ctx: Context, mind: Mind, content: str | list[Text | Media]) 
         "what it does (holdfast journal).",
         rounds=mind.rounds,
     )
+
+
+async def _ask(ctx: Context, mind: Mind, prompt: Callable[[list[Said]], Prompt]) -> Reply:
+    """Ask the model; what people said to the turn meanwhile comes last in the request."""
+
+    def hearing(words: list[Word]) -> Job:
+        return Job(mind.model, prompt=prompt(_words(words)))
+
+    return await ask_model(ctx.turn, Job(mind.model, prompt=prompt([])), hearing=hearing)
+
+
+def _words(words: list[Word]) -> list[Said]:
+    return [Said("user", [Text(f"{w.by} says meanwhile: {w.text}")], w.labels) for w in words]
 
 
 def _remind(ctx: Context, said: list[Said]) -> None:

@@ -16,6 +16,7 @@ from ..domain.intent import named
 from ..domain.message import Kind
 from ..domain.retry import Retry
 from ..domain.topics import check_topic
+from ..domain.words import Word
 from ..journal.codec import ANY, Shape, encode
 from ..models.job import Job
 from . import call as calls
@@ -23,6 +24,7 @@ from . import concurrency, lifecycle, quarantine
 from . import model as models
 from . import run as runs
 from . import state as states
+from . import steer as steering
 from . import wait as waits
 from .definition import Target
 from .quarantine import Sealed
@@ -333,6 +335,11 @@ class Context:
         """
         shape = ANY if type is None else Shape(type)
         return await waits.ask(self._turn, question, choices, shape, ms_of(timeout), default, to)
+
+    async def steered(self) -> list[Word]:
+        """What people have said to this turn since it last listened (`holdfast steer`), oldest first; often nothing. A
+        thinking agent hears it by itself, before its next request to the model."""
+        return await steering.hear(self._turn)
 
     # -- several at once ----------------------------------------------------------------------------------------
 

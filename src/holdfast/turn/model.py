@@ -7,7 +7,7 @@ listeners only. If no vendor answers, the turn leaves memory as a wait named ``p
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any, TypeVar
 
@@ -19,12 +19,14 @@ from ..domain.conversation import Answer, Event
 from ..domain.entry import EntryKind, StoredEntry
 from ..domain.errors import HoldfastError, LimitExceeded, Rejected
 from ..domain.intent import NOTHING
+from ..domain.words import Word
 from ..journal.codec import Raw, encode, error_of, failure_of
 from ..mailbox.budgets import MUST_ASK, Reservation
 from ..models.gateway import Gateway, NoTarget, Watcher
 from ..models.job import Facts, Job, Reply
 from .branches import away
 from .paying import enter, pause, reserve, reserve_at_once
+from .steer import heard
 from .turn import Turn
 
 T = TypeVar("T")
@@ -35,6 +37,9 @@ _PATIENCE_SECONDS = 1.0
 _BODY = msgspec.msgpack.Decoder(dict[str, Any])
 _ANSWER = msgspec.msgpack.Decoder(Answer)
 _FACTS = msgspec.msgpack.Decoder(Facts)
+_WORDS = msgspec.msgpack.Decoder(list[Word])
+Hearing = Callable[[list[Word]], Job]
+"""Makes the request anew with what people have said meanwhile."""
 
 
 class _Pieces:
@@ -62,7 +67,13 @@ class _Pieces:
 
 
 async def ask_model(
-    turn: Turn, job: Job, *, outside: bool = False, whole: bool = False, seals: frozenset[str] = provenance.NONE
+    turn: Turn,
+    job: Job,
+    *,
+    outside: bool = False,
+    whole: bool = False,
+    seals: frozenset[str] = provenance.NONE,
+    hearing: Hearing | None = None,
 ) -> Reply:
     """Get an answer, once for ever.
 
@@ -72,19 +83,18 @@ async def ask_model(
             before it there is nothing to lose that the program would not ask for again.
         whole: do not stream it from the vendor, and keep the vendor's own format.
         seals: labels of what the model reads and the turn does not (``quarantine``); the answer is journaled with them.
+        hearing: puts what people said to the turn meanwhile into the request; the reply's ``words`` say what that was.
     """
     gateway = _gateway(turn)
     route = job.route
     path, recorded = await turn.step("model", route)
     if recorded is not None and recorded.result is not None:
-        return _recorded(recorded.result, route)
+        return _recorded(turn, recorded.result)
+    job, words = _listening(turn, job, hearing)
     carries = {"prompt": seals - {provenance.SEALED}} if seals else NOTHING
     await turn.admit("model", route, path, job.described, cost=_cost(gateway, job), carries=carries)
     if not outside:
-        if turn.item.id == 0:
-            await turn.accept()
-        elif turn.active.unsettled:
-            await turn.flush()
+        await _durable(turn)
     started = turn.clock.monotonic()
     begun = recorded is not None
     if begun and path in turn.rows:
@@ -118,6 +128,7 @@ async def ask_model(
                 if not outside:
                     await turn.active.flush()
                 raise
+        reply.words = words
         _keep(turn, path, job, reply, reservation, seals)
         if not outside:
             await turn.active.flush()
@@ -125,6 +136,21 @@ async def ask_model(
     finally:
         turn.effects.discard(path)
         turn.busy -= 1
+
+
+async def _durable(turn: Turn) -> None:
+    """Nothing is asked for on behalf of what could still be lost."""
+    if turn.item.id == 0:
+        await turn.accept()
+    elif turn.active.unsettled:
+        await turn.flush()
+
+
+def _listening(turn: Turn, job: Job, hearing: Hearing | None) -> tuple[Job, list[Word]]:
+    """The request with what was said since the last one, and that."""
+    if hearing is None or not turn.words:
+        return job, []
+    return hearing(turn.words), list(turn.words)
 
 
 def _cost(gateway: Gateway, job: Job) -> float:
@@ -157,13 +183,16 @@ async def paid(
 def _keep(turn: Turn, path: str, job: Job, reply: Reply, reservation: Reservation | None, seals: frozenset[str]) -> None:
     """The answer, its facts, its ledger row and its charges, in one commit."""
     facts, route = reply.facts, job.route
+    heard(turn, reply.words)
     its = (f"model:{facts.vendor}/{facts.model}",)
     if seals:
         labels = tuple(sorted(seals.union(its)))
     else:
         turn.labels = provenance.join(turn.labels, its)
         labels = tuple(sorted(turn.labels))  # what a model says is made of all that it has read
-    detail = {"facts": facts, "asked": job.described, "dialect": reply.dialect}
+    detail: dict[str, Any] = {"facts": facts, "asked": job.described, "dialect": reply.dialect}
+    if reply.words:
+        detail["heard"] = reply.words
     value, failure = b"", None
     try:
         answer = reply.body if reply.body is not None else reply.answer
@@ -199,15 +228,18 @@ async def _aside(turn: Turn, work: Coroutine[Any, Any, T]) -> T:
         raise
 
 
-def _recorded(entry: StoredEntry, route: str) -> Reply:
+def _recorded(turn: Turn, entry: StoredEntry) -> Reply:
     if entry.failure is not None:
         raise error_of(entry.failure)
     detail = msgspec.msgpack.decode(entry.detail, type=dict[str, Raw])
     facts = _FACTS.decode(detail["facts"])
     dialect = msgspec.msgpack.decode(detail["dialect"], type=str)
-    if dialect:
-        return Reply(facts, dialect=dialect, body=_BODY.decode(entry.value))
-    return Reply(facts, answer=_ANSWER.decode(entry.value))
+    body = _BODY.decode(entry.value) if dialect else None
+    reply = Reply(facts, answer=None if dialect else _ANSWER.decode(entry.value), dialect=dialect, body=body)
+    if "heard" in detail:
+        reply.words = _WORDS.decode(detail["heard"])
+        heard(turn, reply.words)
+    return reply
 
 
 def _gateway(turn: Turn) -> Gateway:

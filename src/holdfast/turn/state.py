@@ -111,11 +111,17 @@ async def write(turn: Turn, key: str, value: Any, *, delete: bool = False, label
 def _put(turn: Turn, path: str, verb: str, key: str, body: bytes | None, given: tuple[str, ...] | None) -> None:
     labels = tuple(sorted(turn.labels)) if given is None else given
     turn.journal(EntryKind.STEP, path, verb, key, Raw(body) if body is not None else None, None, labels)
+    keep(turn, key, body, labels)
+
+
+def keep(turn: Turn, key: str, body: bytes | None, labels: tuple[str, ...]) -> None:
+    """Write a row in the turn's next commit. ``row_of`` knows the row before, if there may be one."""
     active = turn.active
     sealed = turn.worker.sealed(body) if body is not None else None
     active.write().state.append(StateRow(key, sealed, turn.number, labels))
     cache = active.state
-    assert cache is not None
+    if cache is None:
+        cache = active.state = {}
     row = cache.get(key)
     if row is None:
         cache[key] = StateRead(body, labels, turn.number, None)

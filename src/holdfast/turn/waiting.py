@@ -8,6 +8,7 @@ from functools import partial
 from ..domain import labels as provenance
 from ..domain.entry import EntryKind
 from ..domain.message import Failure, Outcome, Status
+from ..domain.words import word_of
 from ..journal.replay import Replay
 from ..mailbox.active import Completion, Parked
 from ..ports.store import Wait
@@ -188,10 +189,15 @@ class Waiting(Stepping):
         """What came before the handler asked for it."""
         return list(self._early.values())
 
-    def adopt(self, parked: Parked, replay: Replay) -> None:
-        """Go on where the rows left off."""
+    def begin_with(self, replay: Replay) -> None:
+        """Be answered from these entries first."""
         self.replay = replay
         self._live = replay.over
+        self.words = [word_of(entry) for entry in replay.words]
+
+    def adopt(self, parked: Parked, replay: Replay) -> None:
+        """Go on where the rows left off."""
+        self.begin_with(replay)
         self.begun = True
         self.marked = self.item.status
         self._early.update(parked.early)

@@ -15,6 +15,7 @@ from ..domain.address import is_builtin
 from ..domain.entry import Begin, Entry, EntryKind, StoredEntry
 from ..domain.errors import HoldfastError
 from ..domain.message import Failure, Status
+from ..domain.words import Word
 from ..gate import Gate
 from ..gate.past import VERBS
 from ..gate.provenance import Heard
@@ -114,6 +115,7 @@ class Writing:
         "timed_out",
         "undo",
         "wants_cancel",
+        "words",
         "worker",
         "written",
     )
@@ -172,6 +174,8 @@ class Writing:
         """Steps whose result is journaled, but has not reached the handler yet."""
         self._orders: list[int] = []
         self._waits_before: list[Wait] = []
+        self.words: list[Word] = []
+        """What people said to it that it has not heard yet."""
         self.builtin = is_builtin(active.address)
         self.decided: dict[str, Any] = {}
         """The gate's answers that are more than a plain yes, until the entries of their steps."""
@@ -210,7 +214,7 @@ class Writing:
         """Add an entry to the draft. The turn's first entry begins it."""
         begin = None
         if not self.begun:
-            begin = self._begin()
+            self.begun, begin = True, self.beginning
         entry = Entry(kind, path, verb, name, self.clock.now_ms(), value, failure, labels, detail, took, attempts, begin)
         if self.decided:
             entry.decision = self.decided.pop(path, None)
@@ -243,8 +247,9 @@ class Writing:
             if done is not None:
                 self.gate.learn(self.active.address, done)
 
-    def _begin(self) -> Begin:
-        self.begun = True
+    @property
+    def beginning(self) -> Begin:
+        """What the turn's first entry carries."""
         m = self.item.message
         digest = sha256(m.payload).digest()[:16]
         return Begin(self.item.id, m.name, digest, self.definition.version, m.sender, 1, m.chain, self.tags)

@@ -14,6 +14,9 @@ export const cli = {
   send: (address: string, handler: string, args: string[]): string => line("send", quoted(address), handler, ...args.map(quoted)),
   answer: (id: string, value: string): string => line("answer", quoted(id), quoted(value)),
   act: (verb: string, address: string, why = ""): string => line(verb, quoted(address), why && `--why ${quoted(why)}`),
+  steer: (address: string, words: string, turn: number): string => line("steer", quoted(address), quoted(words), turn ? `--turn ${turn}` : ""),
+  fork: (address: string, to: string, turn: number, before: string, newest: boolean): string =>
+    line("fork", quoted(address), quoted(to), turn ? `--turn ${turn}` : "", before && `--before ${before}`, newest ? "--newest" : ""),
   redeliver: (id: number): string => line("dead", "retry", String(id)),
   discard: (id: number): string => line("dead", "discard", String(id)),
 };

@@ -211,6 +211,11 @@ export interface Beat {
   gap: boolean;
 }
 
+export interface Forked {
+  address: string;
+  note: string;
+}
+
 export interface Done {
   note: string;
   count: number;

@@ -17,7 +17,7 @@ SYSTEM, WORK = "system", "work"
 SCOPES = {
     READ: "look at agents, journals, costs and settings",
     SEND: "send messages and events to agents",
-    STEER: "pause, cancel, kill, retire, retry; schedules and dead letters",
+    STEER: "pause, steer, cancel, kill, retire, retry, fork; schedules and dead letters",
     APPROVE: "answer what agents ask people",
     CONFIGURE: "change budgets, resources and policies",
     TOKENS: "make and revoke tokens",
@@ -53,8 +53,8 @@ _OPERATIONS = {
         drift export kinds plan preview_grant resource resource_history resources
         state stats tokens usage versions waits watch why""",
     SEND: "call publish send signal",
-    STEER: """adopt cancel discard kill pause redeliver reset_breaker resume retire retry_stuck schedule stop_all
-    trip_breaker unschedule""",
+    STEER: """adopt cancel discard fork kill pause redeliver reset_breaker resume retire retry_stuck schedule steer
+    stop_all trip_breaker unschedule""",
     APPROVE: "answer approve drop_grant",
     CONFIGURE: "add_hold apply delete_resource drop_budget remove_hold rollback set_budget",
     TOKENS: "create_token revoke_token",

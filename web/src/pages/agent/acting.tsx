@@ -1,6 +1,6 @@
 /** What can be done to an agent: each action with its reason, its consequence, and the command that does the same. */
 import { useState } from "preact/hooks";
-import { Copy, Pause, Play, Send, Square, Skull, Archive, RotateCcw } from "lucide-preact";
+import { Copy, Pause, Play, Send, Square, Skull, Archive, RotateCcw, GitFork, Megaphone } from "lucide-preact";
 import { call } from "../../data/api";
 import { cli } from "../../data/cli";
 import type { Done, Glance } from "../../data/types";
@@ -9,6 +9,7 @@ import { useKeys } from "../../ui/keys";
 import { useActions } from "../../ui/palette";
 import { attempt, toast } from "../../ui/toast";
 import { Message } from "./message";
+import { Fork, Steer } from "./saying";
 
 type Verb = "pause" | "resume" | "cancel" | "kill" | "retire" | "retry_stuck";
 
@@ -48,13 +49,17 @@ export function Acting({ glance, again }: { glance: Glance; again: () => void })
   const { address, state } = glance.row;
   const [verb, setVerb] = useState<Verb>();
   const [writing, setWriting] = useState(false);
+  const [steering, setSteering] = useState(false);
+  const [forking, setForking] = useState(false);
   const stopped = state === "paused" || state === "retired";
   const open = glance.agent.turns.some((t) => t.turn);
   const turn: Verb = stopped ? "resume" : "pause";
-  useKeys({ p: () => setVerb(turn), m: () => setWriting(true) });
+  useKeys({ p: () => setVerb(turn), m: () => setWriting(true), s: () => open && setSteering(true) });
   useActions(
     [
       { name: `Send ${address} a message`, hint: "m", run: () => setWriting(true) },
+      { name: `Steer ${address}`, hint: "s", run: () => setSteering(true) },
+      { name: `Fork ${address}`, run: () => setForking(true) },
       { name: `${KINDS[turn].word} ${address}`, hint: "p", run: () => setVerb(turn) },
       { name: `Cancel the turn of ${address}`, run: () => setVerb("cancel") },
       { name: `Kill the turn of ${address}`, run: () => setVerb("kill") },
@@ -68,11 +73,17 @@ export function Acting({ glance, again }: { glance: Glance; again: () => void })
         Message
       </Button>
       {state === "stuck" && <ActButton verb="retry_stuck" pick={setVerb} />}
+      <Button disabled={!open} title="Steer: say something to the turn under way without stopping it" icon={<Megaphone size={14} class="icon" />} onClick={() => setSteering(true)} aria-label="Steer">
+        Steer
+      </Button>
       <ActButton verb={turn} pick={setVerb} />
       <ActButton verb="cancel" pick={setVerb} disabled={!open} />
       <ActButton verb="kill" pick={setVerb} disabled={!open} short />
+      <Button title="Fork: a new agent begins with what this one has" icon={<GitFork size={14} class="icon" />} onClick={() => setForking(true)} aria-label="Fork" />
       <ActButton verb="retire" pick={setVerb} disabled={state === "retired"} short />
       {verb && <Act verb={verb} address={address} close={() => setVerb(undefined)} done={again} />}
+      {steering && <Steer glance={glance} close={() => setSteering(false)} done={again} />}
+      {forking && <Fork address={address} turn={0} before="" close={() => setForking(false)} />}
       {writing && <Message glance={glance} close={() => setWriting(false)} done={again} />}
     </div>
   );

@@ -3,12 +3,16 @@ import { exact, exactUsd, count, took } from "../../data/format";
 import { agentLink } from "../../data/router";
 import type { Entry, Story } from "../../data/types";
 import { Json } from "../../ui/json";
+import { useState } from "preact/hooks";
+import { GitFork } from "lucide-preact";
+import { Button } from "../../ui/controls";
+import { Fork } from "./saying";
 import type { Step } from "./steps";
 
 export function Inspector({ address, story, step }: { address: string; story: Story; step: Step | undefined }) {
   return (
     <aside class="inspector" aria-label="Details">
-      {step ? <OfStep address={address} step={step} /> : <OfInput address={address} story={story} />}
+      {step ? <OfStep key={step.seq} address={address} turn={story.line.turn} step={step} /> : <OfInput address={address} story={story} />}
     </aside>
   );
 }
@@ -53,8 +57,12 @@ function OfInput({ address, story }: { address: string; story: Story }) {
   );
 }
 
-function OfStep({ address, step }: { address: string; step: Step }) {
+const RUNS = new Set(["step", "intent", "result"]);
+
+function OfStep({ address, turn, step }: { address: string; turn: number; step: Step }) {
   const asked = step.entries[0] as Entry;
+  const [forking, setForking] = useState(false);
+  const heard = (step.detail as { heard?: { by: string; text: string }[] } | null)?.heard ?? [];
   return (
     <>
       <h2>
@@ -82,6 +90,17 @@ function OfStep({ address, step }: { address: string; step: Step }) {
         <OtherAgent detail={step.detail} />
         <Labels labels={step.labels} />
       </dl>
+      {heard.map((word, n) => (
+        <blockquote key={n} class="heard">
+          <b>{word.by}</b> {word.text}
+        </blockquote>
+      ))}
+      {step.path && RUNS.has(asked.kind) && (
+        <Button kind="ghost" icon={<GitFork size={14} class="icon" />} onClick={() => setForking(true)}>
+          Fork before this step
+        </Button>
+      )}
+      {forking && <Fork address={address} turn={turn} before={step.path} close={() => setForking(false)} />}
       {step.decision !== undefined && step.decision !== null && (
         <>
           <h3>Decision of the gate</h3>

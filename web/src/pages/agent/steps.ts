@@ -88,10 +88,19 @@ export function gist(step: Step): string {
   if (step.verb === "model") return modelGist(step.value);
   if (step.verb === "ask") return String((step.detail as { question?: unknown } | null)?.question ?? step.name);
   if (step.verb === "sleep") return "";
+  if (step.verb === "steer") return String((step.detail as { text?: unknown } | null)?.text ?? "");
+  if (step.verb === "steered") return ((step.value as { text: string }[] | null) ?? []).map((w) => w.text).join(" · ") || "nothing was said";
+  if (step.verb === "fork") return forkGist(step.detail);
   if (step.verb === "set") return short(step.value);
   if (step.verb === "tool" || step.verb === "run") return `${args(step.detail)}${step.ended && step.value !== null ? ` → ${short(step.value)}` : ""}`;
   if (step.value !== null && step.value !== undefined) return short(step.value);
   return "";
+}
+
+function forkGist(detail: unknown): string {
+  const { turn, path, why } = (detail ?? {}) as { turn?: number; path?: string; why?: string };
+  const where = path ? `before step ${path} of turn ${turn}` : turn ? `as turn ${turn} left it` : "as it stood";
+  return why ? `${where}: ${why}` : where;
 }
 
 function modelGist(value: unknown): string {
@@ -112,7 +121,7 @@ function short(value: unknown): string {
   return text.length > 300 ? `${text.slice(0, 299)}…` : text;
 }
 
-export type Family = "model" | "tool" | "message" | "wait" | "state" | "end" | "fail";
+export type Family = "person" | "model" | "tool" | "message" | "wait" | "state" | "end" | "fail";
 
 export function family(step: Step): Family {
   if (step.failed) return "fail";
@@ -121,5 +130,6 @@ export function family(step: Step): Family {
   if (step.verb === "call" || step.verb === "send" || step.verb === "publish" || step.verb === "reply") return "message";
   if (step.verb === "sleep" || step.verb === "wait" || step.verb === "ask" || step.verb === "provider") return "wait";
   if (step.verb === "end") return "end";
+  if (step.verb === "steer" || step.verb === "steered" || step.verb === "fork") return "person";
   return "state";
 }

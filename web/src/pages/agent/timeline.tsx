@@ -6,7 +6,7 @@ import { now } from "../../data/live";
 import type { Story } from "../../data/types";
 import { family, gist, waits, type Family, type Step } from "./steps";
 
-const ICONS: Record<Family, typeof Bot> = { model: Bot, tool: Wrench, message: MessageSquare, wait: Clock, state: Database, end: Flag, fail: TriangleAlert };
+const ICONS: Record<Family, typeof Bot> = { person: UserRound, model: Bot, tool: Wrench, message: MessageSquare, wait: Clock, state: Database, end: Flag, fail: TriangleAlert };
 
 interface Props {
   story: Story;
@@ -88,7 +88,7 @@ function Line({ step, before, chosen, choose, tree }: { step: Step; before: Step
             {step.verb === "end" ? step.name || "end" : step.verb}
             {step.name && step.verb !== "end" && <b class="mono">{step.name}</b>}
           </span>
-          <span class={kind === "model" || kind === "fail" ? "step-gist cut" : "step-gist cut mono"}>{gist(step)}</span>
+          <span class={kind === "model" || kind === "fail" || kind === "person" ? "step-gist cut" : "step-gist cut mono"}>{gist(step)}</span>
           <span class="step-side num">
             {step.decision !== undefined && step.decision !== null && <span class="tag warn">gate</span>}
             {step.attempts > 1 && <span class="tag">{step.attempts} tries</span>}
