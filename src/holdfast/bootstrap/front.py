@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..control.notices.links import PATH
 from ..control.registry import registry_of
 from ..domain.errors import HoldfastError
 from ..protocols.http import problems
+from ..protocols.http.answering import AnswerPages
 from ..protocols.http.api import Api
 from ..protocols.http.health import Health
 from ..protocols.http.identity import acting
@@ -38,6 +40,7 @@ def make_http(server: Server, host: str, port: int, tls: ssl.SSLContext | None) 
         kinds = registry_of(type(operations))
         return make_server(kinds, lambda ctx: mcp.acting_of(ctx.request.scope))  # type: ignore[union-attr]
 
+    made.mount(PATH, AnswerPages(operations, identity.ring).answer)
     agents = mcp.McpEndpoint(mcp_server, in_name_of)
     made.mount(mcp.PATH, agents.answer, agents.stop)
     health = Health(server.store, worker, server.stopping.is_set)

@@ -18,16 +18,23 @@ from ..control import breakers as breaking
 from ..control import habits as keeping
 from ..control.operations import Operations
 from ..domain.errors import HoldfastError
+from ..domain.notice import SPENT, Notice
 from ..gate.behaviour import Baselines, Behaviour
 from ..gate.breakers import Breaker, Breakers
 from ..gate.gatekeeper import Gatekeeper
+from ..mailbox.budgets import tenant_of_scope
+from ..mailbox.worker import Worker
+from ..ports.ledger import Budget
 from ..ports.resources import Resource
+from ..turn.telling import tell
 
 log = logging.getLogger("holdfast")
 
 _LONGEST_PROBE_MS = 3_600_000
 _SHORTEST_PROBE_MS = 1_000
 _LAST_SAVE_SECONDS = 5.0
+_NEWS_MS = 600_000
+"""What happened longer ago was told by somebody else."""
 
 
 class Guarding:
@@ -57,18 +64,31 @@ class Guarding:
         self.keeper: keeping.Keeper | None = None
         gate.switches = self.breakers
         self._worker.resources.on_change(breaking.KIND, self._breakers_changed)
+        self._worker.budgets.on_spent = lambda budget, window: self._worker.spawn(
+            self._tell(_spent(self._worker, budget, window))
+        )
         self._worker.resources.on_change(keeping.SETTINGS, self._behaviour_changed)
 
     # -- resources ----------------------------------------------------------------------------------------------
 
     def _breakers_changed(self, kind: str, changed: list[Resource]) -> None:
+        recent = self._worker.clock.now_ms() - _NEWS_MS
         for resource in changed:
+            if resource.at >= recent:
+                self._worker.spawn(self._tell(breaking.notice_of(resource)))
             key = (resource.name, resource.tenant)
             if resource.deleted:
                 self._there.pop(key, None)
             else:
                 self._there[key] = breaking.breaker_of(resource)
         self._renew()
+
+    async def _tell(self, notice: Notice) -> None:
+        """Every worker that hears of it says so, and people are told once: whoever caused it may be gone by now."""
+        try:
+            await tell(self._worker, notice)
+        except HoldfastError as error:
+            log.warning("nobody was told that %s: %s", notice.text, error)
 
     def _renew(self) -> None:
         stopped = self.breakers.stopping
@@ -146,6 +166,13 @@ class Guarding:
             )
         except HoldfastError as error:
             log.warning("breaker %s could not be settled: %s", breaker.name, error)
+
+
+def _spent(worker: Worker, budget: Budget, window: str) -> Notice:
+    text = f"the budget {budget.name} ({budget.scope}, per {budget.per}) is spent for {window}: what needs it waits"
+    data = {"budget": budget.name, "scope": budget.scope, "per": budget.per, "window": window}
+    id = f"budget:{budget.name}:{window}"
+    return Notice(id, SPENT, tenant_of_scope(budget.scope), budget.name, text, worker.clock.now_ms(), data)
 
 
 async def save_habits(guarding: Guarding | None) -> None:

@@ -20,6 +20,7 @@ from ..turn.definition import Definition, Registry
 from .engine import Engine
 from .guarding import Guarding, save_habits
 from .models import discover, make_gateway
+from .notices import add_notifier
 from .stores import make_store
 
 if TYPE_CHECKING:
@@ -107,6 +108,8 @@ class Runtime(Client):
             self.operations = Operations(self.store, self.engine.worker, self.engine.flow, self.registry)
             if not self.store.url.startswith("holdfast"):  # whose store is elsewhere has its keys there
                 self.operations.make_identity = self._identity
+                if BUILT_IN[0].name in self.registry.latest:
+                    add_notifier(self.registry, self._identity().ring)
             if isinstance(self.engine.gate, Gatekeeper):
                 self.guarding = Guarding(self.engine.gate, self.operations, self.engine.serve)
             await self.publish_definitions(list(self.registry.latest.values()))

@@ -37,6 +37,7 @@ from .engine import Engine
 from .guarding import Guarding, save_habits
 from .identity import check_admitted, check_reach, make_identity, tls_context
 from .models import discover, make_gateway
+from .notices import add_notifier, declare_notifier
 from .policies import named_lookups
 from .stores import make_store
 from .witnesses import make_witness
@@ -78,6 +79,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         otlp: where spans go (OTLP over HTTP); ``""`` for nowhere.
         behind_proxy: a proxy before this server encrypts, and says how it was reached.
         policies: files or folders with policies, beside those that were applied to the store.
+        notify: a webhook that is told what happens, or where its address is; see ``kind: Notifier``.
+        notify_secret: where the key is that signs what is sent there.
+        notify_format: ``cloudevents`` or ``slack``.
+        notify_approvers: who answers with the links that are sent there.
+        public_url: how people reach this server, for links; its own address by default.
         lookups: a module whose ``LOOKUPS`` are functions that conditions of policies may call.
     """
 
@@ -104,6 +110,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     otlp: str = ""
     policies: tuple[str, ...] = ()
     lookups: str = ""
+    notify: str = ""
+    notify_secret: str = ""
+    notify_format: str = "cloudevents"
+    notify_approvers: tuple[str, ...] = ()
+    public_url: str = ""
 
 
 class Server:
@@ -195,6 +206,8 @@ class Server:
             await self.code.load_published()
         for built_in in BUILT_IN:
             self.registry.add(built_in.definition)
+        if settings.listen is not None:
+            add_notifier(self.registry, self.identity.ring)
         await self.engine.worker.resources.load()
         declared = DeclaredAgents(self.code, self.engine, self.registry)
         declared.take_up()
@@ -219,6 +232,8 @@ class Server:
 
             self.http = make_http(self, self.settings.listen.host or "127.0.0.1", self.settings.http, tls)
             await self.http.start()
+        await declare_notifier(self.operations, self.settings, self.http.url if self.http is not None else "")
+        if self.http is not None:
             self.engine.worker.spawn(self._take_in())
 
     async def _take_in(self) -> None:

@@ -70,6 +70,49 @@ BehindProxy = Annotated[
 LogFormat = Annotated[
     LogLines, typer.Option("--log-format", envvar="HOLDFAST_LOG_FORMAT", help="How logs are written, to stderr.")
 ]
+
+
+HttpPort = Annotated[
+    int | None,
+    typer.Option(
+        "--http",
+        help="Port of the model endpoints, 0 for any, -1 for none; the one after --port if free.",
+        min=-1,
+        max=65535,
+        show_default=False,
+    ),
+]
+
+
+class NotifyForm(StrEnum):
+    """What a webhook is sent."""
+
+    cloudevents = "cloudevents"
+    slack = "slack"
+
+
+Notify = Annotated[
+    str,
+    typer.Option(
+        "--notify",
+        envvar="HOLDFAST_NOTIFY",
+        help="Webhook that is told what happens, or where its address is: env:NAME.",
+        metavar="URL",
+        show_default=False,
+    ),
+]
+NotifySecret = Annotated[
+    str, typer.Option("--notify-secret", help="Where the key is that signs it: env:NAME.", show_default=False)
+]
+NotifyAs = Annotated[NotifyForm, typer.Option("--notify-format", help="What it is sent.")]
+NotifyApprovers = Annotated[
+    list[str] | None,
+    typer.Option("--notify-approver", help="Who answers with its links: person:ada.", metavar="WHO", show_default=False),
+]
+PublicUrl = Annotated[
+    str,
+    typer.Option("--public-url", envvar="HOLDFAST_PUBLIC_URL", help="How people reach it, for links.", show_default=False),
+]
 Otlp = Annotated[
     str,
     typer.Option(
@@ -107,21 +150,17 @@ def up(
     record: Record = "",
     policies: PolicyPlaces = None,
     lookups: Lookups = "",
-    http: Annotated[
-        int | None,
-        typer.Option(
-            "--http",
-            help="Port of the model endpoints, 0 for any, -1 for none; the one after --port if free.",
-            min=-1,
-            max=65535,
-            show_default=False,
-        ),
-    ] = None,
+    http: HttpPort = None,
     identity: Identity = "",
     auth: Auth = False,
     tls_cert: Annotated[str, typer.Option("--tls-cert", help="The server's certificate.", show_default=False)] = "",
     tls_key: Annotated[str, typer.Option("--tls-key", help="Its key.", show_default=False)] = "",
     behind_proxy: BehindProxy = False,
+    notify: Notify = "",
+    notify_secret: NotifySecret = "",
+    notify_format: NotifyAs = NotifyForm.cloudevents,
+    notify_approver: NotifyApprovers = None,
+    public_url: PublicUrl = "",
     log_format: LogFormat = LogLines.text,
     otlp: Otlp = "",
 ) -> None:
@@ -151,6 +190,11 @@ def up(
         tls_cert=tls_cert,
         tls_key=tls_key,
         behind_proxy=behind_proxy,
+        notify=notify,
+        notify_secret=notify_secret,
+        notify_format=notify_format.value,
+        notify_approvers=tuple(notify_approver or ()),
+        public_url=public_url,
         otlp=otlp,
     )
     serve_until_stopped(settings, log_format)

@@ -10,9 +10,10 @@ from typing import Any
 
 import msgspec
 
-from ..domain.address import tenant_of
+from ..domain.address import short, tenant_of
 from ..domain.errors import NotFound, Rejected
 from ..domain.message import Kind, Outcome
+from ..domain.notice import ASKED, ESCALATED, HEAR, Notice
 from ..domain.principal import identity_of, is_same
 from ..gate.grants import Grant
 from ..journal.codec import Raw, encode, encode_outcome
@@ -22,7 +23,8 @@ from ..turn.admitting import APPROVALS, Asked, approval_of
 from ..turn.call import send
 from ..turn.context import Context
 from ..turn.definition import Target
-from .similar import Similar, grant_of
+from ..turn.telling import is_wanted, place_of
+from .similar import Similar, arguments_of, grant_of
 
 GRANT = "Grant"
 approval = Agent(APPROVALS, description="Sees one question about an action through: who may answer, how many, by when.")
@@ -62,6 +64,7 @@ async def begin(ctx: Context, asked: Asked) -> None:
     """Take up a question, and know when its time is over."""
     standing = Standing(asked, list(asked.approval.to))
     await ctx.state.set(_STATE, standing)
+    await _tell(ctx, standing, ASKED)
     seconds = asked.approval.seconds
     if seconds:
         if asked.approval.escalate:
@@ -99,6 +102,7 @@ async def escalate(ctx: Context) -> None:
         standing.to = [*dict.fromkeys([*standing.to, *standing.asked.approval.escalate])]
         standing.escalated = True
         await ctx.state.set(_STATE, standing)
+        await _tell(ctx, standing, ESCALATED)
 
 
 @approval.handler
@@ -191,6 +195,45 @@ async def _grant(ctx: Context, grant: Grant, why: str) -> str:
         return grant.name
 
     return await ctx.run(put_in_force, name="grant")
+
+
+async def _tell(ctx: Context, standing: Standing, type: str) -> None:
+    """Whoever wants to be told of questions is, in the commit of this turn."""
+    worker, asked = ctx.turn.worker, standing.asked
+
+    async def wanted() -> bool:
+        return is_wanted(worker)
+
+    if await ctx.run(wanted, name="wanted"):
+        at = int((await ctx.now()).timestamp() * 1000)
+        notice = Notice(f"{type}:{ctx.key}", type, tenant_of(asked.agent), asked.agent, asked.question, at, _shown(standing))
+        to: Target[..., None] = Target(place_of(notice), HEAR)
+        await ctx.send(to, notice)
+
+
+def _shown(standing: Standing) -> dict[str, Any]:
+    """What is told of a question; arguments that are secret are not."""
+    asked = standing.asked
+    args = {k: "(secret)" if asked.roles.get(k) == "secret" else v for k, v in arguments_of(asked).items()}
+    terms = asked.approval
+    return {
+        "agent": short(asked.agent),
+        "turn": asked.turn,
+        "path": asked.path,
+        "digest": asked.digest,
+        "action": f"{asked.verb} {asked.name}{' to ' + short(asked.to) if asked.to else ''}",
+        "args": args,
+        "rules": asked.rules,
+        "reasons": asked.reasons,
+        "labels": asked.labels,
+        "sender": asked.sender,
+        "requested_by": short(asked.sender),
+        "chain": asked.chain,
+        "who": standing.to,
+        "needed": terms.needed,
+        "default": terms.default,
+        "until": asked.at + int(terms.seconds * 1000) if terms.seconds else 0,
+    }
 
 
 def address_of(asked: Asked) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from typing import Any
 
 import msgspec
@@ -74,6 +75,15 @@ class ApprovalOperations:
             )
         groups = ["*"] if who.owner else [*who.groups, *groups_with(self.worker.resources, who, tenant)]
         return Word(verdict, who.sender(by), groups, why, to or [])
+
+    def question_at(self, question: str) -> Awaitable[Question]:
+        """An open question. Raises as ``approve`` does."""
+        return self._question(question)
+
+    def answer_as_seen(self, question: Question, verdict: str, why: str) -> Awaitable[Done]:
+        """Answer a question with the arguments that were seen: if it asks about others by now, nothing is decided."""
+        tenant = tenant_of(self.principal.place(question.address))
+        return self._approve(question, self._word(verdict, "", why, None, tenant))
 
     async def _approve(self, question: Question, word: Word) -> Done:
         asked = question.approval

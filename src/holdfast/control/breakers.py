@@ -12,6 +12,7 @@ import msgspec
 
 from ..domain.address import name_of, tenant_of
 from ..domain.errors import NotFound, Rejected
+from ..domain.notice import RESET, TRIPPED, Notice
 from ..domain.principal import EVERY_TENANT, Principal, crossed
 from ..gate.breakers import ACTIONS, HELD, SCOPES, Breaker
 from ..journal.codec import encode
@@ -191,16 +192,33 @@ class BreakerOperations:
         return ended
 
     async def _end(self, address: str, breaker: Breaker) -> int:
-        await self.kill(address, 0, f"{breaker.name} was switched off: {breaker.reason}")
+        await self._control(address, "kill", 0, f"{breaker.name} was switched off: {breaker.reason}")
         return 1
 
-    async def kill(self, address: str, turn: int = 0, why: str = "") -> Done:
-        """See ``Operations``."""
+    async def _control(self, address: str, verb: str, turn: int, why: str) -> Done:
         raise NotImplementedError
 
     async def publish(self, topic: str, payload: bytes) -> Any:
         """See ``Operations``."""
         raise NotImplementedError
+
+
+def notice_of(resource: Resource) -> Notice:
+    """What people are told of a breaker that was tripped or reset: the same, whichever worker heard of it."""
+    kind = RESET if resource.deleted else TRIPPED
+    found = None if resource.deleted else breaker_of(resource)
+    scope, _, what = resource.name.partition(":")
+    tenant = resource.tenant
+    if scope in ("agent", "definition", "tenant"):
+        tenant = tenant_of(what)
+    did = "is switched on again by" if found is None else f"is switched off ({found.action}) by"
+    by, reason = (found.by, found.reason) if found is not None else (resource.author, resource.reason)
+    text = f"{resource.name} {did} {by}" + (f": {reason}" if reason else "")
+    data: dict[str, Any] = {"by": by, "reason": reason, "scope": scope, "what": what}
+    if found is not None:
+        data |= {"action": found.action, "probe_at": found.probe_at}
+    id = f"breaker:{resource.tenant}/{resource.name}:{resource.version}"
+    return Notice(id, kind, tenant, resource.name, text, resource.at, data)
 
 
 def breaker_of(resource: Resource) -> Breaker:

@@ -8,6 +8,7 @@ from ..domain.address import Address, name_of, short, tenant_of
 from ..domain.errors import NotFound, Rejected
 from ..domain.labels import PERSON, USER
 from ..domain.message import Kind, Message, Outcome
+from ..domain.notice import KILLED, Notice
 from ..domain.principal import Principal, identity_of
 from ..flow import Flow
 from ..insight.pulse import Pulse
@@ -16,6 +17,7 @@ from ..journal.replay import STEER
 from ..mailbox.worker import Worker
 from ..ports.store import Commit, Store
 from ..turn.definition import Registry
+from ..turn.telling import tell
 from . import adopting, reading
 from .approvals import Word
 from .registry import operation
@@ -115,7 +117,12 @@ class SteeringOperations:
     @operation(path="POST /agents/{address}/kill", command="kill", destroys=True, errors=("agent.unknown",))
     async def kill(self, address: str, turn: int = 0, why: str = "") -> Done:
         """End an agent's turn (or all open ones) at once, running nothing of it any more."""
-        return await self._control(address, "kill", turn, why)
+        done = await self._control(address, "kill", turn, why)
+        target, now, by = self.principal.place(address), self.worker.clock.now_ms(), self.principal.sender("person")
+        text = f"{short(target)} was killed by {by}" + (f": {why}" if why else "")
+        data = {"by": by, "reason": why, "turn": turn}
+        await tell(self.worker, Notice(f"kill:{target}:{turn}:{now}", KILLED, tenant_of(target), target, text, now, data))
+        return done
 
     @operation(
         path="POST /agents/{address}/retry",

@@ -9,7 +9,7 @@ guarantees.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -60,6 +60,7 @@ class Reservation:
         self.amounts = amounts
 
 
+_TOLD = 1_000
 MUST_ASK = Reservation([], Amounts())
 """Not a reservation: the store has to be asked."""
 
@@ -75,6 +76,9 @@ class Budgets:
         self._held: dict[tuple[str, str], Held] = {}
         self._session = ""
         self._sweeping = False
+        self.on_spent: Callable[[Budget, str], None] = lambda budget, window: None
+        """Called once for each window in which a call was refused here."""
+        self._told: dict[tuple[str, str], None] = {}
 
     @property
     def may_bind(self) -> bool:
@@ -168,6 +172,11 @@ class Budgets:
         return True
 
     def _spent(self, budget: Budget, held: Held) -> LimitExceeded:
+        if (budget.name, held.window) not in self._told:
+            self._told[budget.name, held.window] = None
+            if len(self._told) > _TOLD:
+                del self._told[next(iter(self._told))]
+            self.on_spent(budget, held.window)
         return LimitExceeded(
             "budget.spent",
             f"The budget {budget.name!r} ({budget.scope}, per {budget.per}) has not enough left in {held.window} for this "
@@ -254,6 +263,14 @@ def _scopes(address: str, chain: tuple[str, ...], tags: tuple[tuple[str, str], .
 def scope_in(tenant: str, scope: str) -> str:
     """A scope that is a tenant's own: another tenant's agents of the same name, or labels, are not meant."""
     return scope if tenant == DEFAULT_TENANT else f"{tenant}/{scope}"
+
+
+def tenant_of_scope(scope: str) -> str:
+    """Whose a scope is; ``""`` for the whole system."""
+    kind, _, rest = scope.partition(":")
+    if kind == "system":
+        return ""
+    return rest if kind == "tenant" else kind.rpartition("/")[0] or DEFAULT_TENANT
 
 
 def window_of(budget: Budget, turn: str, now_ms: int) -> str:

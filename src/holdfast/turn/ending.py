@@ -11,6 +11,7 @@ from ..domain.message import Failure, Kind, Message, Outcome, Status
 from ..journal.codec import Raw, encode_message, encode_outcome
 from ..mailbox.outcomes import refuse_waiter
 from ..ports.store import Mark, Receipt, Send
+from .telling import tell_dead
 
 if TYPE_CHECKING:
     from ..mailbox.active import Active, Item
@@ -41,6 +42,8 @@ def end_turn(turn: Turn, status: Status, failure: Failure | None, value: bytes |
     else:
         dequeue = first and item.status == Status.QUEUED
         commit.marks.append(Mark(item.id, status, turn.number, turn.definition.version, now, None, 0, dequeue))
+    if status == Status.DEAD:
+        tell_dead(turn.worker, active, item, turn.number, failure)
     finish(turn.worker, active, item, Outcome(Raw(value), failure, labels))
 
 
@@ -51,6 +54,8 @@ def end_parked(worker: Worker, active: Active, item: Item, status: Status, failu
         active.append(item.turn, Entry(EntryKind.END, "", "end", status.name.lower(), now, None, failure))
     commit = active.write()
     commit.marks.append(Mark(item.id, status, item.turn, item.version, now, None, 0, item.status == Status.QUEUED))
+    if status == Status.DEAD:
+        tell_dead(worker, active, item, item.turn, failure)
     finish(worker, active, item, Outcome(failure=failure))
 
 

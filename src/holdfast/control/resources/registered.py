@@ -7,6 +7,7 @@ from .agents import AgentKind, McpServerKind, ToolKind
 from .governing import BehaviourKind, BreakerKind, GrantKind, GroupKind, HoldKind, PolicyKind
 from .kinds import Kind
 from .money import BudgetKind
+from .notifying import NotifierKind
 from .routing import RouteKind, SecretKind, TargetKind
 from .timing import ScheduleKind, SubscriptionKind
 
@@ -24,6 +25,7 @@ KINDS: dict[str, Kind] = {
         AgentKind(),
         ScheduleKind(),
         SubscriptionKind(),
+        NotifierKind(),
         GrantKind(),
         BreakerKind(),
         HoldKind(),

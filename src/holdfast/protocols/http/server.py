@@ -41,14 +41,16 @@ class HttpServer:
         self._tls = tls
         self.port = port
         self._mounted: dict[str, Answer] = {}
+        self._under: dict[str, Answer] = {}
         self.files = StaticFiles()
         self._stops: list[Stop] = []
         self._server: _Uvicorn | None = None
         self._serving: asyncio.Task[None] | None = None
 
     def mount(self, path: str, answer: Answer, stop: Stop | None = None) -> None:
-        """Let somebody answer what is asked at a path; ``stop`` is awaited when the server stops."""
-        self._mounted[path] = answer
+        """Let somebody answer what is asked at a path, or below one that ends in ``/``; ``stop`` is awaited when the server
+        stops."""
+        (self._under if path.endswith("/") else self._mounted)[path] = answer
         if stop is not None:
             self._stops.append(stop)
 
@@ -120,6 +122,8 @@ class HttpServer:
             await self._api.answer(request)
         elif (answer := self._mounted.get(request.path)) is not None:
             await answer(request)
+        elif (under := next((a for path, a in self._under.items() if request.path.startswith(path)), None)) is not None:
+            await under(request)
         elif self.signing_in is not None and await self.signing_in.answer(request):
             return
         elif request.method in ("GET", "HEAD") and not request.path.startswith("/v1/"):
