@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 
 from heart_world import is_doing, until
-from holdfast import Agent, Context, NotFound, Rejected, Runtime
+from holdfast import Agent, Context, HoldfastError, NotFound, Rejected, Runtime
 from holdfast.domain.intent import Approval
+from holdfast.domain.principal import Principal
 from holdfast.gate.behaviour import Behaviour
+from holdfast.ports.resources import Change
 from holdfast.ports.store import Store
 
 walker = Agent("walker")
@@ -272,3 +274,25 @@ async def _gone(runtime: Runtime, key: str) -> bool:
 
 async def _entries(store: Store, key: str) -> int:
     return len(await store.entries(f"default/walker/{key}", 0, 100))
+
+
+async def test_a_hold_is_its_tenants_and_can_be_rolled_back_there(url: str) -> None:
+    async with Runtime([walker], url) as runtime:
+        ann = runtime.operations.acting_for(Principal("person", "ann", "default", frozenset({"*"})))
+        await ann.add_hold("case 12", agent="walker/a")
+        await ann.remove_hold("settled", agent="walker/a")
+        assert await ann.holds() == []
+        await ann.rollback("Hold", "default/walker/a", reason="not settled after all")
+        assert [(h.what, h.reason) for h in await ann.holds()] == [("default/walker/a", "not settled after all")]
+        eve = runtime.operations.acting_for(Principal("person", "eve", "acme", frozenset({"*"})))
+        assert await eve.holds() == []
+        with pytest.raises(HoldfastError):
+            await eve.rollback("Hold", "default/walker/a", tenant="default")
+
+
+async def test_a_hold_made_before_holds_had_tenants_is_lifted_too(url: str) -> None:
+    async with Runtime([walker], url) as runtime:
+        old = Change("Hold", "default/walker/a", "", b'{"what":"default/walker/a"}')
+        await runtime.store.apply_resources([old], "anna", "case 12", 1)
+        await runtime.remove_hold("settled", agent="walker/a")
+        assert await runtime.holds() == []

@@ -1,6 +1,7 @@
 """Legal holds: journals of these agents are not to be forgotten, however old they are.
 
 A hold is a resource of kind ``Hold``: it has an author, a reason and versions, and outlives restarts and restored backups.
+It belongs to the tenant whose journals it keeps (those made before that was so belong to the installation).
 Retention asks the store, not a memory of it, before every bite.
 """
 
@@ -59,22 +60,21 @@ class HoldOperations:
         what = self._what(agent, tenant)
         if not reason:
             raise Rejected("hold.no_reason", f"Say why {what} is held: whoever wants to lift it has to know.", what=what)
-        await self._change(what, msgspec.json.encode(Hold(what=what)), by, reason)
+        await self._change([Change(KIND, what, tenant_of(what), msgspec.json.encode(Hold(what=what)))], by, reason)
         return Done(note=f"{what} is held")
 
     @operation(path="POST /holds/remove", command="hold remove", errors=("hold.malformed", "hold.unknown"))
     async def remove_hold(self, reason: str = "", agent: str = "", tenant: str = "", by: str = "person") -> Done:
         """Let retention have them again."""
         what = self._what(agent, tenant)
-        if what not in await held_in(self.store):
+        there = [r for r in await self.store.resources(KIND) if r.name == what]
+        if not there:
             raise NotFound("hold.unknown", f"{what} is not held. `holdfast hold list` shows what is.", what=what)
-        await self._change(what, None, by, reason)
+        await self._change([Change(KIND, what, row.tenant, None) for row in there], by, reason)
         return Done(note=f"{what} is not held any more")
 
-    async def _change(self, what: str, body: bytes | None, by: str, reason: str) -> None:
-        await self.store.apply_resources(
-            [Change(KIND, what, "", body)], self.principal.sender(by), reason, self.worker.clock.now_ms()
-        )
+    async def _change(self, changes: list[Change], by: str, reason: str) -> None:
+        await self.store.apply_resources(changes, self.principal.sender(by), reason, self.worker.clock.now_ms())
 
     def _what(self, agent: str, tenant: str) -> str:
         if bool(agent) is bool(tenant):

@@ -7,7 +7,7 @@ input, as protocols do.
 from __future__ import annotations
 
 import copy
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 from ..domain.errors import Rejected
@@ -15,6 +15,7 @@ from ..domain.principal import OWNER, Principal
 from ..flow import Flow
 from ..insight.pulse import Pulse
 from ..mailbox.worker import Worker
+from ..ports.resources import Named
 from ..ports.store import Store
 from ..turn.definition import Registry
 from .approving import ApprovalOperations
@@ -36,7 +37,7 @@ from .messages import MessageOperations
 from .policies import PolicyOperations
 from .registry import find
 from .rehearsal import rehearse
-from .resources.operations import ResourceOperations
+from .resources.operations import ResourceOperations, resource_key
 from .scheduling import ScheduleOperations
 from .steering import SteeringOperations
 
@@ -69,6 +70,8 @@ class Operations(
     """
 
     principal: Principal = OWNER
+    seen: Mapping[Named, int] = {}
+    """Versions of resources that whoever acts has looked at."""
 
     def __init__(self, store: Store, worker: Worker, flow: Flow, registry: Registry, host: Host | None = None) -> None:
         self.host = host
@@ -84,6 +87,17 @@ class Operations(
             return self
         others = copy.copy(self)
         others.principal = principal
+        return others
+
+    def having_seen(self, seen: Any) -> Operations:
+        """The same operations for somebody who decided by looking at ``seen``: if that is a version of a resource, changing
+        the resource replaces that very version, checked in the store's transaction, or raises
+        ``Conflict(resource.changed)``."""
+        key = resource_key(seen)
+        if key is None:
+            return self
+        others = copy.copy(self)
+        others.seen = {key: seen.version}
         return others
 
     def allowed(self, name: str) -> Callable[..., Any]:

@@ -18,6 +18,7 @@ from ..turn.admitting import Asked
 from ..turn.definition import Registry
 from ..turn.waiting import APPROVAL
 from .schedules import Spec, shown
+from .similar import arguments_of
 from .views import AgentView, ApprovalView, DeadLetter, EntryView, Question, ScheduleView, TurnView, VersionView, WaitView
 
 _DOING = {
@@ -173,6 +174,9 @@ def _approval(id: str, wait: Wait, asked: Asked) -> Question:
             to=asked.to,
             args=asked.args,
             before=asked.before,
+            named=dict(arguments_of(asked)),
+            named_before=None if asked.before is None else dict(arguments_of(asked, asked.before)),
+            roles=asked.roles,
             digest=asked.digest,
             rules=asked.rules,
             reasons=asked.reasons,

@@ -217,6 +217,6 @@ _WATCHED: dict[str, Any] = {
     "host": _Host,
     "identity": _Identity,
 }
-_HARMLESS = frozenset({"principal", "registry"})
+_HARMLESS = frozenset({"principal", "registry", "seen"})
 
 __all__ = ["DryRun", "rehearse"]

@@ -85,9 +85,10 @@ def grant_of(asked: Asked, similar: Similar, by: Sequence[str], at: int) -> Gran
     )
 
 
-def arguments_of(asked: Asked) -> Mapping[str, Any]:
-    """The arguments that were shown, by name."""
-    return Intent(asked.agent, 0, "", asked.verb, asked.name, args=positional(asked.args)).arguments
+def arguments_of(asked: Asked, args: Any = None) -> Mapping[str, Any]:
+    """The arguments that were shown, by name; or others of the same action."""
+    given = asked.args if args is None else args
+    return Intent(asked.agent, 0, "", asked.verb, asked.name, args=positional(given)).arguments
 
 
 def _fixed(asked: Asked, similar: Similar, args: Mapping[str, Any]) -> dict[str, Any]:

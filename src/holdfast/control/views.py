@@ -104,6 +104,7 @@ class ApprovalView(View):
 
     Attributes:
         before: the arguments as the agent gave them, where a rule changed them.
+        named, named_before: both by name; ``roles`` are those that are declared (destination, amount, ...).
         digest: names the arguments; what was approved is what runs.
         needed: how many different people have to agree.
         default: what happens when the time is over.
@@ -118,6 +119,9 @@ class ApprovalView(View):
     to: str
     args: Any
     before: Any
+    named: dict[str, Any]
+    named_before: dict[str, Any] | None
+    roles: dict[str, str]
     digest: str
     rules: list[str]
     reasons: list[str]

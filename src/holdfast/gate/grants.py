@@ -80,6 +80,8 @@ class Grant(msgspec.Struct, frozen=True, omit_defaults=True):
             return False
         if self.until and intent.at > self.until:
             return False
+        if self.approval == f"{intent.agent}#{intent.turn}.{intent.path}":
+            return False  # it has an answer of its own
         if UNTRUSTED in intent.labels and not self.untrusted:
             return False
         if any(is_same(who, other) for who in self.by for other in (intent.sender, intent.agent, *intent.chain)):

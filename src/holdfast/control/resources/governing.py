@@ -102,6 +102,7 @@ class HoldKind(Kind):
 
     name = "Hold"
     spec = Hold
+    of_tenants = True
     in_files = False
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -13,7 +13,7 @@ from ...domain.message import Message
 from ...domain.principal import EVERY_TENANT, Principal, crossed
 from ...flow import Flow
 from ...mailbox.worker import Worker
-from ...ports.resources import Named, Resource
+from ...ports.resources import Change, Named, Resource
 from ...ports.store import INSTALLATION, Store
 from ...turn.definition import Registry
 from ..identity.scopes import permit_scope
@@ -38,6 +38,7 @@ class ResourceOperations:
     registry: Registry
     host: Any
     principal: Principal
+    seen: Mapping[Named, int]
 
     # -- looking ------------------------------------------------------------------------------------------------
 
@@ -241,7 +242,7 @@ class ResourceOperations:
 
     async def _apply(self, plan: Plan, reason: str, by: str) -> AppliedView:
         shown = planning.shown(plan)
-        changes = [planning.change_of(step) for step in plan.writing]
+        changes = [self._as_seen(planning.change_of(step)) for step in plan.writing]
         revision = await self.store.apply_resources(changes, self.principal.sender(by), reason, self.worker.clock.now_ms())
         await self.worker.resources.load()
         failed: list[str] = []
@@ -254,6 +255,11 @@ class ResourceOperations:
         if done:
             await self.store.keep(INSTALLATION, done)
         return AppliedView(revision=revision, digest=plan.digest, results=shown.results, failed=failed)
+
+    def _as_seen(self, change: Change) -> Change:
+        """Somebody who looked at a version before (``If-Match``) replaces that one or none."""
+        version = self.seen.get(change.key)
+        return change if version is None else msgspec.structs.replace(change, expected=version)
 
     async def _since(self, revision: int) -> list[Resource]:
         """The newest versions of all that files could describe and that changed after a revision: a breaker that tripped
@@ -363,6 +369,11 @@ async def _trying(step: Step, take: Callable[[Step], Awaitable[None]], failed: l
         failed.append(f"{step.wanted.kind} {step.wanted.name}: {error.message}")
         return False
     return True
+
+
+def resource_key(seen: Any) -> Named | None:
+    """Which resource somebody looked at; None if it was something else."""
+    return (seen.kind, seen.name, seen.tenant) if isinstance(seen, ResourceView) else None
 
 
 def view(row: Resource) -> ResourceView:

@@ -173,9 +173,7 @@ def _question(text: str, asked: ApprovalView, who: str, until: int) -> str:
 
 def _arguments(asked: ApprovalView) -> str:
     """All of them; where a rule changed one, as it was and as it would run."""
-    now, before = _named(asked.args), _named(asked.before) if asked.before is not None else None
-    if now is None:
-        return f"<pre>{_json(asked.args)}</pre>"
+    now, before = asked.named, asked.named_before
     rows: list[str] = []
     names: list[str] = [*(before or {}), *now]
     for name in dict.fromkeys(names):
@@ -189,14 +187,6 @@ def _arguments(asked: ApprovalView) -> str:
         "<p class=warn>A rule changed the arguments: struck out is what the agent wrote.</p>" if before is not None else ""
     )
     return f"<table>{''.join(rows)}</table>{changed}" if rows else "<p class=dim>No arguments.</p>"
-
-
-def _named(args: Any) -> dict[str, Any] | None:
-    if isinstance(args, list) and len(args) == 1 and isinstance(args[0], dict):  # pyright: ignore[reportUnknownArgumentType]
-        args = args[0]  # pyright: ignore[reportUnknownVariableType]
-    if isinstance(args, list):
-        return {str(n): value for n, value in enumerate(args)}  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
-    return {str(k): v for k, v in args.items()} if isinstance(args, dict) else None  # pyright: ignore[reportUnknownArgumentType, reportUnknownMemberType, reportUnknownVariableType]
 
 
 def _json(value: Any) -> str:

@@ -14,7 +14,7 @@ import msgspec
 from ...control.error_pages import page
 from ...control.operations import Operations
 from ...control.registry import Operation, find, plain, registry_of
-from ...domain.errors import HoldfastError, LimitExceeded, NotFound, Rejected
+from ...domain.errors import Conflict, HoldfastError, LimitExceeded, NotFound, Rejected
 from ...journal.codec import to_json
 from . import caching, pages, problems
 from .events import stream
@@ -95,9 +95,15 @@ class Api:
         if route.asks_by_query and not route.operation.changes and not route.operation.streams:
             await self._read(request, route, given)
             return
+        seen: Any = None
         if request.header(b"if-match") and route.operation.changes:
-            await self._check_unchanged(request, route, carried)
-        await self._run(request, route.operation, given)
+            seen = await self._check_unchanged(request, route, carried)
+        try:
+            await self._run(request, route.operation, given, seen)
+        except Conflict as error:
+            if seen is not None and error.code == "resource.changed":  # while this was under way
+                raise caching.changed() from error
+            raise
 
     async def _read(self, request: Request, route: Route, given: dict[str, Any]) -> None:
         operations, name = await self._as(request), route.operation.name
@@ -107,7 +113,8 @@ class Api:
         found = await pages.read(route.operation, given, lambda more: operations.invoke(name, more))
         await caching.answer(request, to_json(found), JSON)
 
-    async def _check_unchanged(self, request: Request, route: Route, carried: dict[str, str]) -> None:
+    async def _check_unchanged(self, request: Request, route: Route, carried: dict[str, str]) -> Any:
+        """What is there now, if it is what the client saw."""
         beside = self._routes.beside(route)
         if beside is None:
             raise Rejected("http.condition", f"{route.template} has no reading whose ETag If-Match could name.")
@@ -115,12 +122,13 @@ class Api:
         given = inputs_of(beside, carried, urlencode(tenant).encode(), {})
         result = await (await self._as(request)).invoke(beside.operation.name, given)
         caching.check_unchanged(request, to_json(plain(result)))
+        return result
 
     async def _as(self, request: Request) -> Operations:
         return await self._acting(request) if self._acting is not None else self._operations
 
-    async def _run(self, request: Request, what: Operation, given: dict[str, Any]) -> None:
-        operations = await self._as(request)
+    async def _run(self, request: Request, what: Operation, given: dict[str, Any], seen: Any = None) -> None:
+        operations = (await self._as(request)).having_seen(seen)
         if what.streams:
             last = request.header(b"last-event-id")
             if last.isdecimal() and len(last) < 18 and what.takes("after"):

@@ -48,8 +48,13 @@ def check_unchanged(request: Request, now: bytes) -> None:
     """That what is to be changed is what the client saw. Raises ``Conflict(http.changed)``."""
     wanted = _names(request.header(b"if-match"))
     if "*" not in wanted and tag_of(now) not in wanted:
-        raise Conflict(
-            "http.changed",
-            "What you want to change is no longer what you saw (If-Match). Read it again, then decide.",
-            etag=tag_of(now),
-        )
+        raise changed(etag=tag_of(now))
+
+
+def changed(**details: str) -> Conflict:
+    """The error for a change that was decided by looking at what is not there any more."""
+    return Conflict(
+        "http.changed",
+        "What you want to change is no longer what you saw (If-Match). Read it again, then decide.",
+        **details,
+    )
