@@ -53,3 +53,9 @@ def test_its_uses_are_counted_in_one_window_whenever_they_are() -> None:
     windows = {grants.lift(intent({}, at=day * 86_400_000), ASK).counts[0].window_ms for day in (0, 5, 9)}
     assert len(windows) == 1
     assert windows.pop() >= 10 * 86_400_000
+
+
+def test_it_is_not_used_up_by_the_action_that_it_was_granted_with() -> None:
+    grants = grant(approval="default/desk/1#1.1")
+    assert not lifted(grants, intent({}))
+    assert lifted(grants, Intent("default/desk/1", 2, "1", "tool", "refund", args=({},)))
