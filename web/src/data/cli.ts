@@ -1,5 +1,7 @@
 /** The command line's equivalent of what a button does, so that whatever is done here can be scripted. */
 
+import type { Similar } from "./types";
+
 function quoted(text: string): string {
   return /^[\w@%+=:,./#-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }
@@ -13,6 +15,20 @@ export const cli = {
   journal: (address: string): string => line("journal", quoted(address), "-f"),
   send: (address: string, handler: string, args: string[]): string => line("send", quoted(address), handler, ...args.map(quoted)),
   answer: (id: string, value: string): string => line("answer", quoted(id), quoted(value)),
+  approve: (id: string, deny: boolean): string => line("approve", quoted(id), deny ? "--deny" : ""),
+  similar: (id: string, s: Similar): string =>
+    line(
+      "approve",
+      quoted(id),
+      "--similar",
+      ...Object.entries(s.at_most).map(([k, n]) => `--at-most ${quoted(`${k}=${n}`)}`),
+      ...s.any.map((k) => `--any ${quoted(k)}`),
+      ...Object.entries(s.total).map(([k, n]) => `--total ${quoted(`${k}=${n}`)}`),
+      s.uses ? `--uses ${s.uses}` : "",
+      `--for ${s.seconds / 3600}h`,
+      s.agents && `--agents ${quoted(s.agents)}`,
+      s.unseen ? "--unseen" : "",
+    ),
   act: (verb: string, address: string, why = ""): string => line(verb, quoted(address), why && `--why ${quoted(why)}`),
   steer: (address: string, words: string, turn: number): string => line("steer", quoted(address), quoted(words), turn ? `--turn ${turn}` : ""),
   fork: (address: string, to: string, turn: number, before: string, newest: boolean): string =>

@@ -156,6 +156,9 @@ export interface Approval {
   to: string;
   args: unknown;
   before: unknown;
+  named: Record<string, unknown>;
+  named_before: Record<string, unknown> | null;
+  roles: Record<string, string>;
   digest: string;
   rules: string[];
   reasons: string[];
@@ -166,6 +169,36 @@ export interface Approval {
   needed: number;
   default: string;
   until: number;
+}
+
+/** Which actions are similar to one that is asked about; see docs/approvals.md. */
+export interface Similar {
+  agents: string;
+  at_most: Record<string, number>;
+  any: string[];
+  total: Record<string, number>;
+  uses: number;
+  seconds: number;
+  unseen: boolean;
+}
+
+export interface Covered {
+  address: string;
+  turn: number;
+  path: string;
+  at: number;
+  args: Record<string, unknown>;
+  then: "asked" | "refused" | "granted";
+  by: string[];
+}
+
+export interface Preview {
+  since: number;
+  asked: number;
+  covered: number;
+  refused: number;
+  found: Covered[];
+  left_out: number;
 }
 
 export interface Question {

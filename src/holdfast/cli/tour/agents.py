@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 
-from holdfast import Agent, Context
+from holdfast import Agent, Context, Rejected
 from holdfast.cli.demo_agents import CLERK, find_order, send_back
 
 stock = Agent("stock", description="What lies on one shelf.")
@@ -16,7 +16,7 @@ clerk = Agent(
     "clerk", model="recorded", instructions=CLERK, tools=[find_order, send_back], description="Talks to customers."
 )
 
-DEAR = 180
+DEAR, VERY_DEAR = 180, 240
 
 
 @stock.handler
@@ -38,8 +38,14 @@ async def place(ctx: Context, item: str, price: int, card: str, by: str) -> str:
     """One order, start to end. ``by`` is the courier who brings it."""
     await ctx.call(stock[item].take, 1)
     ctx.compensate(put_back, item)
-    receipt = await ctx.run(charge, card, price)
-    if price > DEAR:
+    try:
+        receipt = await ctx.run(charge, card, price)
+    except Rejected as error:  # a rule had a person asked, and they said no (policy.yaml)
+        if error.code != "gate.not_approved":
+            raise
+        await ctx.call(stock[item].take, -1)
+        return "refused: nothing was charged"
+    if DEAR < price <= VERY_DEAR:
         question = f"Ship {item} to a new customer for ${price}?"
         answer = await ctx.ask(question, choices=["ship", "refuse"], timeout=1800, default="refuse", to="shift lead")
         if answer == "refuse":

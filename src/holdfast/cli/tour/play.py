@@ -19,6 +19,7 @@ from ...protocols.wire.channel import connect
 from .director import Director
 
 _AGENTS = Path(__file__).with_name("agents.py")
+_POLICY = Path(__file__).with_name("policy.yaml")
 _START_SECONDS = 30.0
 _STOP_SECONDS = 12.0
 
@@ -45,6 +46,7 @@ class Tour:
         models.write_text(json.dumps({"targets": [target | {"vendor": "openai"}]}))
         command = [sys.executable, "-m", "holdfast", "up", str(_AGENTS), *_airline(), "--store", self._store]
         command += ["--unix", self.url.removeprefix("holdfast+unix://"), "--models", str(models), "--http", str(self.port)]
+        command += ["--policies", str(_POLICY)]
         with self.log.open("ab") as log:
             self._server = subprocess.Popen(  # noqa: ASYNC220
                 [*command, "--no-reload", "--name", "tour", "--grace", "2s"],
@@ -150,7 +152,7 @@ def play(keep: str, port: int, pace: float = 1.0, seconds: float = 0.0) -> int:
 
 _WORDS = """   A bookshop at work, and an airline's support where its recordings are at hand: real agents on a real server.
    1. Fleet: who works, who waits and for what. Press j, k and Enter; Ctrl-K finds anything.
-   2. Inbox: answer what is asked with the keys 1 and 2, and see the order go on.
+   2. Inbox: answer what is asked with the keys 1 and 2, let dear charges through with a, d or s, and see the orders go on.
    3. An agent: its steps, their time and cost, and what it kept. Every minute the model is away for a while: see who waits.
    Stop with Ctrl-C. In another terminal: holdfast ps --all --url {url}
 """

@@ -1,18 +1,20 @@
 /** One question, and the ways to answer it. */
 import { useState } from "preact/hooks";
-import { Check, X } from "lucide-preact";
+import { Check, CheckCheck, X } from "lucide-preact";
 import { call } from "../../data/api";
 import { cli } from "../../data/cli";
 import { ago, exact } from "../../data/format";
 import { now } from "../../data/live";
 import { agentLink } from "../../data/router";
 import { STATES } from "../../data/states";
-import type { Approval, Done, Question } from "../../data/types";
+import type { Done, Question } from "../../data/types";
 import { Button } from "../../ui/controls";
-import { Json } from "../../ui/json";
+import { useKeys } from "../../ui/keys";
 import { Glyph } from "../../ui/state";
 import { attempt } from "../../ui/toast";
 import { Cli } from "../agent/acting";
+import { Exactly } from "./exactly";
+import { ApproveSimilar } from "./similar";
 
 export async function answer(question: Question, value: unknown): Promise<boolean> {
   const done = await attempt(() => call<Done>("answer", { question: question.id, value }), () => `Answered ${question.address}: ${String(value)}`);
@@ -29,6 +31,8 @@ interface Props {
 export function Answering({ question, done, keys }: Props) {
   const [turn] = question.id.split("#")[1]?.split(".") ?? [];
   const state = question.approval ? "approval" : "input";
+  const [similar, setSimilar] = useState(false);
+  useKeys(keys && question.approval ? { s: () => setSimilar(true) } : {});
   const reply = (value: unknown) => async (): Promise<void> => {
     if (await answer(question, value)) done();
   };
@@ -51,13 +55,18 @@ export function Answering({ question, done, keys }: Props) {
       </header>
       <h2 class="question-text">{question.question}</h2>
       {question.approval && <Exactly approval={question.approval} />}
-      {question.approval ? (
+      {question.approval && similar ? (
+        <ApproveSimilar question={question} done={done} close={() => setSimilar(false)} />
+      ) : question.approval ? (
         <div class="question-answers">
           <Button kind="primary" icon={<Check size={15} class="icon" />} hint={keys ? "a" : ""} onClick={() => void reply("approve")()}>
             Approve
           </Button>
           <Button kind="danger" icon={<X size={15} class="icon" />} hint={keys ? "d" : ""} onClick={() => void reply("deny")()}>
             Deny
+          </Button>
+          <Button icon={<CheckCheck size={15} class="icon" />} hint={keys ? "s" : ""} onClick={() => setSimilar(true)}>
+            Approve similar…
           </Button>
         </div>
       ) : question.choices.length ? (
@@ -72,66 +81,10 @@ export function Answering({ question, done, keys }: Props) {
         <Words send={(text) => reply(text)()} />
       )}
       <div class="question-foot">
-        {question.to && <span class="faint">May answer: {question.to}</span>}
-        <Cli command={cli.answer(question.id, question.approval ? "approve" : (question.choices[0] ?? "…"))} />
+        {question.to && !question.approval && <span class="faint">May answer: {question.to}</span>}
+        {!similar && <Cli command={question.approval ? cli.approve(question.id, false) : cli.answer(question.id, question.choices[0] ?? "…")} />}
       </div>
     </article>
-  );
-}
-
-/** What exactly would happen, why somebody is asked, and from which data it was made. */
-function Exactly({ approval }: { approval: Approval }) {
-  return (
-    <div class="exactly">
-      <div class="exactly-call">
-        <div class="mono">
-          {approval.verb} {approval.name} {approval.to && <span class="dim">to {approval.to}</span>}
-        </div>
-        <Json value={approval.args} />
-      </div>
-      {approval.before !== null && approval.before !== undefined && (
-        <details>
-          <summary>A rule changed these arguments; the agent wrote</summary>
-          <Json value={approval.before} />
-        </details>
-      )}
-      <dl class="facts">
-        <div>
-          <dt>Asked by rule</dt>
-          <dd>
-            {approval.rules.map((r) => (
-              <span key={r} class="tag mono">
-                {r}
-              </span>
-            ))}
-            {approval.reasons.map((r) => (
-              <p key={r}>{r}</p>
-            ))}
-          </dd>
-        </div>
-        <div>
-          <dt>Made from</dt>
-          <dd class="tags">
-            {approval.labels.map((l) => (
-              <span key={l} class={l === "untrusted" ? "tag warn" : "tag"}>
-                {l}
-              </span>
-            ))}
-            {!approval.labels.length && <span class="faint">nothing labelled</span>}
-          </dd>
-        </div>
-        <div>
-          <dt>On behalf of</dt>
-          <dd class="mono">{approval.requested_by || "nobody else"}</dd>
-        </div>
-        <div>
-          <dt>Needs</dt>
-          <dd>
-            {approval.needed} of {approval.who.length ? approval.who.join(", ") : "anybody"}; else {approval.default}
-          </dd>
-        </div>
-      </dl>
-    </div>
   );
 }
 
