@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from windows import PHONE, ROOT, WIDE, Window, ask
+from windows import PHONE, WIDE, Window, ask, violations
 
-AXE = ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js"
 LOOKS = [("dark", WIDE), ("light", WIDE), ("dark", PHONE), ("light", PHONE)]
 PAGES = {
     "fleet": "/",
@@ -24,8 +22,6 @@ PAGES = {
     "money": "/money?by=name",
     "governance": "/governance",
 }
-RULES = ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice"]
-_RUN = "async (rules) => (await axe.run(document, {runOnly: rules})).violations"
 
 
 def place_of(base: str, name: str) -> str:
@@ -42,13 +38,6 @@ def place_of(base: str, name: str) -> str:
         return f"/causality?agent={row[0]['address']}&turn={turn}"
     tab = {"agent-tree": "?tab=tree", "agent-time": "?tab=time"}.get(name, "")
     return f"/agents/{row[0]['address']}{tab}"
-
-
-def violations(window: Window) -> list[str]:
-    """What axe finds, in one line each."""
-    window.page.evaluate(AXE.read_text())
-    found: list[Any] = window.page.evaluate(_RUN, RULES)
-    return [f"{v['id']}: {v['help']} {n['target']} {n.get('failureSummary', '')}" for v in found for n in v["nodes"][:3]]
 
 
 @pytest.mark.parametrize("name", PAGES)

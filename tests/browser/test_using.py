@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from playwright.sync_api import expect
 
-from windows import Window, ask
+from windows import Window, ask, violations
 
 
 def test_a_question_is_answered_with_a_key_and_leaves_the_inbox(window: Window) -> None:
@@ -101,3 +101,29 @@ def test_two_windows_share_one_stream(window: Window) -> None:
     other.goto(window.base + "/inbox")
     expect(other.locator(".live")).to_contain_text("Live")
     expect(window.page.locator(".live")).to_contain_text("Live")
+
+
+def test_a_turn_is_steered_without_stopping_it_and_forked_before_a_step(window: Window) -> None:
+    asked = max(ask(window.base, "asks", limit=500), key=lambda q: q["since"])
+    address = asked["address"]
+    turn, _, path = asked["id"].partition("#")[2].partition(".")
+    page = window.open(f"/agents/{address}?turn={turn}")
+    page.keyboard.press("s")
+    dialog = page.locator("dialog[open]")
+    dialog.get_by_placeholder("What should it know").fill("mind the gap")
+    expect(dialog.locator(".cli code")).to_have_text(f"holdfast steer {address} 'mind the gap'")
+    assert not violations(window)
+    dialog.get_by_role("button", name="Say it").click()
+    expect(page.locator(".timeline")).to_contain_text("mind the gap")
+    expect(page.locator(".agent-head .chip")).to_have_text("Needs input")
+    entries = ask(window.base, "journal", address=address, turn=int(turn), limit=1000)
+    [intent] = [e for e in entries if e["path"] == path and e["kind"] == "intent"]
+    page.goto(f"{window.base}/agents/{address}?turn={turn}&entry={intent['seq']}")
+    page.get_by_role("button", name="Fork before this step").click()
+    page.locator("dialog[open]").get_by_label("Its key").fill("another-way")
+    assert not violations(window)
+    page.locator("dialog[open]").get_by_role("button", name="Fork", exact=True).click()
+    name = address.rpartition("/")[0]
+    expect(page.locator(".agent-head h1")).to_have_text(f"{name}/another-way")
+    expect(page.locator(".agent-head .chip")).to_have_text("Needs input")
+    ask(window.base, "kill", address=f"{name}/another-way")

@@ -14,6 +14,9 @@ from playwright.sync_api import BrowserContext, Page, ViewportSize
 
 ROOT = Path(__file__).resolve().parents[2]
 WIDE: ViewportSize = {"width": 1440, "height": 900}
+AXE = ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js"
+RULES = ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice"]
+_RUN = "async (rules) => (await axe.run(document, {runOnly: rules})).violations"
 PHONE: ViewportSize = {"width": 390, "height": 844}
 
 
@@ -60,3 +63,10 @@ class Window:
         self.page.wait_for_selector(".head h1")
         self.page.wait_for_selector(".waiting", state="detached")
         return self.page
+
+
+def violations(window: Window) -> list[str]:
+    """What axe finds, in one line each."""
+    window.page.evaluate(AXE.read_text())
+    found: list[Any] = window.page.evaluate(_RUN, RULES)
+    return [f"{v['id']}: {v['help']} {n['target']} {n.get('failureSummary', '')}" for v in found for n in v["nodes"][:3]]

@@ -78,8 +78,8 @@ export function Acting({ glance, again }: { glance: Glance; again: () => void })
       </Button>
       <ActButton verb={turn} pick={setVerb} />
       <ActButton verb="cancel" pick={setVerb} disabled={!open} />
-      <ActButton verb="kill" pick={setVerb} disabled={!open} short />
       <Button title="Fork: a new agent begins with what this one has" icon={<GitFork size={14} class="icon" />} onClick={() => setForking(true)} aria-label="Fork" />
+      <ActButton verb="kill" pick={setVerb} disabled={!open} short />
       <ActButton verb="retire" pick={setVerb} disabled={state === "retired"} short />
       {verb && <Act verb={verb} address={address} close={() => setVerb(undefined)} done={again} />}
       {steering && <Steer glance={glance} close={() => setSteering(false)} done={again} />}

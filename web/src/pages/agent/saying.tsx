@@ -29,14 +29,14 @@ export function Steer({ glance, close, done }: { glance: Glance; close: () => vo
         <p class="dim">
           Its turn goes on. A thinking agent reads this before it asks its model next; other code hears it where it calls <code>ctx.steered()</code>. The journal keeps it under your name.
         </p>
-        <label class="field">
-          <span class="hidden-text">What to say</span>
-          <textarea rows={3} value={words} autofocus maxLength={4000} placeholder="What should it know or mind?" onInput={(e) => setWords(e.currentTarget.value)} />
+        <label class="labelled">
+          <span>What to say</span>
+          <textarea class="area" rows={3} value={words} autofocus maxLength={4000} placeholder="What should it know or mind?" onInput={(e) => setWords(e.currentTarget.value)} />
         </label>
         {open.length > 1 && (
-          <label class="field">
-            To
-            <select value={turn} onChange={(e) => setTurn(Number(e.currentTarget.value))}>
+          <label class="labelled">
+            <span>To</span>
+            <select class="select" value={turn} onChange={(e) => setTurn(Number(e.currentTarget.value))}>
               {open.map((t) => (
                 <option key={t.turn} value={t.turn}>
                   turn {t.turn}, {t.handler}
@@ -94,9 +94,11 @@ export function Fork({ address, turn, before, close }: Forking) {
               : "A new agent begins with the state as it stands now."}{" "}
           Neither touches the other again.
         </p>
-        <label class="field">
-          Its key
-          <input value={key} autofocus required maxLength={200} onInput={(e) => setKey(e.currentTarget.value)} />
+        <label class="labelled">
+          <span>Its key</span>
+          <span class="field">
+            <input value={key} autofocus required maxLength={200} onInput={(e) => setKey(e.currentTarget.value)} />
+          </span>
         </label>
         {before && (
           <label class="check">
@@ -104,9 +106,11 @@ export function Fork({ address, turn, before, close }: Forking) {
             On the newest version of its code
           </label>
         )}
-        <label class="field">
-          Why
-          <input value={why} maxLength={300} placeholder="It is kept with it." onInput={(e) => setWhy(e.currentTarget.value)} />
+        <label class="labelled">
+          <span>Why</span>
+          <span class="field">
+            <input value={why} maxLength={300} placeholder="It is kept with it." onInput={(e) => setWhy(e.currentTarget.value)} />
+          </span>
         </label>
         <Cli command={cli.fork(address, to, turn, before, newest)} />
         <div class="dialog-foot">
