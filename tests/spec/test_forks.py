@@ -206,10 +206,14 @@ async def test_a_call_without_an_answer_cannot_be_forked_over(world: World) -> N
         await runtime.signal("boss/1", "start")
         await until(lambda: effects_reach(world, 1))
         [turn] = await turns(runtime, "boss/1")
-        path = next(e.path for e in await runtime.journal("boss/1") if e.name == "effect")
+        path = await until(lambda: _path_of_effect(runtime, "boss/1"))
         with pytest.raises(Conflict) as refused:
             await runtime.fork("boss/1", "boss/2", turn=turn, before=path)
         assert refused.value.code == "fork.in_flight"
+
+
+async def _path_of_effect(runtime: Runtime, address: str) -> str:
+    return next((e.path for e in await runtime.journal(address) if e.name == "effect"), "")
 
 
 async def test_an_effect_in_doubt_is_in_doubt_for_the_fork(world: World) -> None:
@@ -234,7 +238,7 @@ async def test_an_effect_in_doubt_is_in_doubt_for_the_fork(world: World) -> None
         await runtime.signal("payer/1", "start")
         await until(lambda: effects_reach(world, 2))
         [turn] = await turns(runtime, "payer/1")
-        path = next(e.path for e in await runtime.journal("payer/1") if e.name == "effect")
+        path = await until(lambda: _path_of_effect(runtime, "payer/1"))
         await runtime.fork("payer/1", "payer/2", turn=turn, before=path)
         await until(lambda: is_doing(runtime, "payer/2", "waiting for person"))
         [question] = await runtime.asks_of("payer/2")
