@@ -10,6 +10,8 @@ import pytest
 
 from processes import Place
 
+LONG = "a" * 5000
+
 
 @pytest.mark.parametrize(
     ("args", "code"),
@@ -45,9 +47,22 @@ from processes import Place
         (["stats", "--store", "mysql://x"], "store.url"),
         (["stats", "--store", "sqlite:///not-there.db"], "store.missing"),
         (["error", "no.such.code"], "error.unknown"),
+        (["dead", "discard", str(1 << 60)], "operation.input"),
+        (["dead", "discard", str(1 << 70)], "value.not_encodable"),
+        (["turns", "retry", "counter/1", "--turn", str(-(1 << 70))], "value.not_encodable"),
+        (["dead", "list", "--store", "sqlite:///other.db", "--limit", str(1 << 60)], "operation.input"),
+        (["compact", "--older-than", str(1 << 70)], "duration.malformed"),
+        (["plan", "-f", LONG], "resource.no_file"),
+        (["policy", "check", LONG], "policy.file"),
+        (["policy", "test", "my_agents.py", "--lookups", "../../secret"], "policy.plugin"),
+        (["policy", "test", "my_agents.py", "--lookups", "broken_lookups"], "policy.plugin"),
+        (["audit", "verify", LONG], "system.refused"),
     ],
 )
 def test_a_mistake_has_a_code(served: Place, args: list[str], code: str) -> None:
+    (served.folder / "broken_lookups.py").write_text("1 / 0\n")
+    if not (served.folder / "other.db").exists():
+        served.run("backup", "other.db")
     served.run(*args).failed(code)
 
 

@@ -37,7 +37,10 @@ def read_policies(places: Sequence[str]) -> list[Document]:
     found: list[Document] = []
     for place in places:
         path = Path(place)
-        files = sorted(p for p in path.rglob("*") if p.suffix in _SUFFIXES) if path.is_dir() else [path]
+        try:
+            files = sorted(p for p in path.rglob("*") if p.suffix in _SUFFIXES) if path.is_dir() else [path]
+        except OSError as error:
+            raise Rejected("policy.file", f"{place} cannot be read: {error.strerror}.", path=place) from error
         if not files:
             raise Rejected(
                 "policy.file", f"{place} holds no policies: files that end in {', '.join(_SUFFIXES)}.", path=place
@@ -99,7 +102,7 @@ def named_lookups(module: str) -> dict[str, Lookup]:
         sys.path.append(os.getcwd())  # as for files with agents
     try:
         found: Any = getattr(import_module(module), "LOOKUPS")  # noqa: B009 - whatever the module has
-    except (ImportError, AttributeError) as error:
+    except Exception as error:  # whatever a module of somebody else raises when it is loaded
         raise Rejected("policy.plugin", f"{module} has no LOOKUPS: {error}.", module=module) from error
     if not isinstance(found, Mapping):
         raise Rejected("policy.plugin", f"LOOKUPS in {module} is no map of functions.", module=module)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..control.built_in import BUILT_IN, COMMON
 from ..control.operations import Operations
+from ..control.registry import check_sizes
 from ..domain.limits import Limits
 from ..gate import Gate
 from ..gate.gatekeeper import Gatekeeper
@@ -147,11 +148,13 @@ class _Local:
 
     async def request(self, operation: str, *args: Any, **given: Any) -> Any:
         operations = self._runtime.operations
+        check_sizes(operation, given)
         if given.pop("dry_run", False):
             return await operations.run(operation, given, dry=True)
         return await getattr(operations, operation)(*args, **given)
 
     async def stream(self, operation: str, **given: Any) -> AsyncIterator[Any]:
+        check_sizes(operation, given)
         async for item in getattr(self._runtime.operations, operation)(**given):
             yield item
 

@@ -30,14 +30,14 @@ def _texts(place: str) -> list[tuple[str, Path, str]]:
     if place == "-":
         return [("standard input", Path(), sys.stdin.read())]
     path = Path(place)
-    if path.is_dir():
-        files = sorted(p for p in path.rglob("*") if p.suffix in _ENDINGS and p.is_file() and not _hidden(p, path))
-        files = [p for p in files if not (p.suffix == ".json" and '"kind"' not in p.read_text())]  # schemas beside agents
-    elif path.is_file():
-        files = [path]
-    else:
-        raise NotFound("resource.no_file", f"There is no file or folder {place!r}.", path=place)
     try:
+        if path.is_dir():
+            files = sorted(p for p in path.rglob("*") if p.suffix in _ENDINGS and p.is_file() and not _hidden(p, path))
+            files = [p for p in files if not (p.suffix == ".json" and '"kind"' not in p.read_text("utf-8"))]  # schemas
+        elif path.is_file():
+            files = [path]
+        else:
+            raise NotFound("resource.no_file", f"There is no file or folder {place!r}.", path=place)
         return [(str(p), p.parent, p.read_text(encoding="utf-8")) for p in files]
     except (OSError, UnicodeDecodeError) as error:
         raise NotFound("resource.no_file", f"{place} cannot be read: {error}.", path=place) from error

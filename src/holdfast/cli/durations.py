@@ -7,6 +7,7 @@ import re
 from ..domain.errors import Rejected
 
 _UNITS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
+_LONGEST_SECONDS = 1000 * 366 * 86400.0
 
 
 def seconds(text: str) -> float:
@@ -14,4 +15,7 @@ def seconds(text: str) -> float:
     found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w|)\s*", text)
     if found is None:
         raise Rejected("duration.malformed", f"{text!r} is not a duration. Write 30s, 5m, 2h or 7d.", text=text)
-    return float(found[1]) * _UNITS[found[2]]
+    length = float(found[1]) * _UNITS[found[2]]
+    if length > _LONGEST_SECONDS:
+        raise Rejected("duration.malformed", f"{text!r} is longer than a thousand years.", text=text)
+    return length

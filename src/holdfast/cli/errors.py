@@ -7,7 +7,7 @@ import os
 import sys
 
 from ..control.error_pages import codes, page
-from ..domain.errors import HoldfastError
+from ..domain.errors import HoldfastError, Unavailable
 from .options import CHOSEN, Format
 
 
@@ -23,8 +23,14 @@ def tell(error: HoldfastError) -> None:
         print(f"       holdfast error {error.code}  says more", file=sys.stderr)
 
 
+def of_system(error: OSError) -> HoldfastError:
+    """What the operating system said: a path that cannot be used, a disk that is full."""
+    what = f"{error.filename!r}: {error.strerror}" if error.filename is not None else f"{error.strerror or error}"
+    return Unavailable("system.refused", f"The operating system refused: {what}.", errno=error.errno)
+
+
 def _coloured() -> bool:
     return sys.stderr.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
-__all__ = ["codes", "page", "tell"]
+__all__ = ["codes", "of_system", "page", "tell"]

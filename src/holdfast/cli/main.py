@@ -114,3 +114,8 @@ def app_main() -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+    except OSError as error:
+        from . import errors
+
+        errors.tell(errors.of_system(error))
+        sys.exit(1)

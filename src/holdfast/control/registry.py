@@ -187,8 +187,7 @@ class Operation:
         return found
 
     def _input(self, parameter: Parameter, value: Any) -> Any:
-        if type(value) in (int, float) and not abs(value) <= (_LARGEST if type(value) is int else _LARGEST_FLOAT):
-            raise self._wrong(f"{parameter.name} is larger than anything here")
+        check_sizes(self.name, {parameter.name: value})
         try:
             value = self._shapes[parameter.name].convert(value, parameter.name)
         except Rejected as error:
@@ -200,6 +199,13 @@ class Operation:
 
     def _wrong(self, what: str) -> Rejected:
         return Rejected("operation.input", f"{self.name}: {what}", operation=self.name)
+
+
+def check_sizes(operation: str, given: Mapping[str, Any]) -> None:
+    """No number among the inputs is beyond what stores and clocks can count with. Raises ``Rejected(operation.input)``."""
+    for name, value in given.items():
+        if type(value) in (int, float) and not abs(value) <= (_LARGEST if type(value) is int else _LARGEST_FLOAT):
+            raise Rejected("operation.input", f"{operation}: {name} is larger than anything here", operation=operation)
 
 
 def plain(result: Any) -> Any:
@@ -256,4 +262,15 @@ def find(kind: type, name: str) -> Operation:
     return found
 
 
-__all__ = ["Arguments", "Encoded", "Operation", "Parameter", "Told", "find", "operation", "plain", "registry_of"]
+__all__ = [
+    "Arguments",
+    "Encoded",
+    "Operation",
+    "Parameter",
+    "Told",
+    "check_sizes",
+    "find",
+    "operation",
+    "plain",
+    "registry_of",
+]

@@ -73,9 +73,12 @@ decode_hello = msgspec.msgpack.Decoder(Hello).decode
 
 
 def pack(kind: int, id: int = 0, name: str = "", body: Any = None) -> bytearray:
-    """A frame's bytes. Raises ``LimitExceeded(frame.too_large)``."""
+    """A frame's bytes. Raises ``LimitExceeded(frame.too_large)``, ``Rejected(value.not_encodable)``."""
     out = bytearray(_HEAD)
-    _encoder.encode_into((kind, id, name, body), out, _HEAD)
+    try:
+        _encoder.encode_into((kind, id, name, body), out, _HEAD)
+    except OverflowError as error:
+        raise Rejected("value.not_encodable", f"{name or 'A value'} has a number beyond 64 bits: {error}.") from error
     size = len(out) - _HEAD
     if size > FRAME_BYTES:
         raise too_large(size)

@@ -8,6 +8,7 @@ from typing import Any
 from ...control.identity.scopes import WORK, required
 from ...control.identity.service import Identity
 from ...control.operations import Operations
+from ...control.registry import check_sizes
 from ...domain.errors import NotFound, Rejected
 from ...domain.principal import EVERY_TENANT
 from ...link import Peer
@@ -47,6 +48,7 @@ class WireService:
         if what.streams:
             raise NotFound("operation.unknown", f"{name!r} is a stream, not a single answer.", operation=name)
         given, dry = what.inputs(body)
+        check_sizes(name, given)
         return await acting.run(name, given, dry=dry)
 
     async def stream(self, peer: Peer, name: str, body: Raw) -> AsyncIterator[Any]:
@@ -56,6 +58,7 @@ class WireService:
             raise NotFound("operation.unknown", f"{name!r} is a single answer, not a stream.", operation=name)
         acting = await self._acting(peer)
         given, _ = what.inputs(body)
+        check_sizes(name, given)
         async for item in acting.allowed(name)(**given):
             yield item
             await self._acting(peer)
