@@ -30,6 +30,15 @@ ABSENT = (
 )
 
 
+GUARD = """
+kind: Policy
+name: nothing-leaks
+spec:
+  rules:
+    - {name: no keys, does: tool mail, when: secrets_in(args).size() > 0, then: deny, reason: a secret}
+"""
+
+
 class Bare(Place):
     """A place whose commands find no package of an extra."""
 
@@ -76,18 +85,24 @@ def test_doctor_names_what_is_missing(bare: Bare) -> None:
     assert all(name in extras["what"] for name in EXTRAS)
 
 
-@pytest.mark.parametrize(
-    ("command", "code"),
-    [
-        (("mcp",), "mcp.not_installed"),
-        (("up", "my_agents.py", "--store", "postgresql://127.0.0.1:1/none"), "store.driver_missing"),
-        (("up", "my_agents.py", "--store", "sqlite:///other.db", "--otlp", "http://127.0.0.1:1"), "otel.not_installed"),
-        (("up", "my_agents.py", "--store", "sqlite:///other.db", "--witness", "s3://bucket/x"), "audit.no_s3"),
-        (("cost", "--export", "cost.parquet"), "cost.export"),
-    ],
-    ids=lambda value: value if isinstance(value, str) else value[0],
-)
-def test_a_command_that_needs_an_extra_says_so(bare: Bare, command: tuple[str, ...], code: str) -> None:
-    ended: Ended = bare.run(*command)
-    ended.failed(code)
-    assert "pip install" in ended.err
+def test_doctor_says_what_the_settings_need(bare: Bare, monkeypatch: pytest.MonkeyPatch) -> None:
+    (bare.folder / "guard.yaml").write_text(GUARD)
+    monkeypatch.setenv("HOLDFAST_POLICIES", "guard.yaml")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
+    ended = bare.run("doctor")
+    assert ended.code == 1
+    assert "pip install 'holdfast[guards]'" in ended.out and "pip install 'holdfast[otel]'" in ended.out
+    assert max(len(line) for line in ended.out.splitlines()) <= 200
+
+
+@pytest.mark.parametrize("framework", ["langgraph", "pydantic_ai", "openai_agents"])
+def test_a_framework_that_is_not_there_is_named(bare: Bare, framework: str) -> None:
+    (bare.folder / f"use_{framework}.py").write_text(f"import holdfast.frameworks.{framework}\n")
+    ended = bare.run("up", f"use_{framework}.py", "--store", "sqlite:///other.db", "--port", "0")
+    ended.failed("frameworks.not_installed")
+    assert f"pip install 'holdfast[{framework.replace('_', '-')}]'" in ended.err
+
+
+def test_crewai_is_named_when_it_is_used(bare: Bare) -> None:
+    (bare.folder / "use_crewai.py").write_text("from holdfast.frameworks.crewai import HoldfastLLM\nHoldfastLLM('smart')\n")
+    bare.run("up", "use_crewai.py", "--store", "sqlite:///other.db", "--port", "0").failed("frameworks.not_installed")

@@ -15,6 +15,10 @@ from typing import Literal
 
 import msgspec
 
+from ..domain.errors import HoldfastError
+from ..gate.guards import NEED_EXTRA
+from .policies import read_policies
+
 State = Literal["ok", "warning", "broken"]
 
 EXTRAS = {
@@ -49,7 +53,7 @@ def checks(store: str, port: int, http_port: int) -> Iterator[Check]:
     yield from _place(store)
     for number, what in ((port, "the wire"), (http_port, "HTTP")):
         yield _port(number, what)
-    yield _extras()
+    yield from _extras()
     yield _keys()
 
 
@@ -123,19 +127,42 @@ def _port(port: int, what: str) -> Check:
     return Check(f"port {port}", "ok", f"{what}: free")
 
 
-def _extras() -> Check:
-    missing = [name for name, (module, _) in EXTRAS.items() if not _there(module)]
+def _extras() -> Iterator[Check]:
+    missing = [name for name in EXTRAS if not has_extra(name)]
+    for name, user in _used():
+        if name in missing:
+            yield lacking(name, user)
     if not missing:
-        return Check("extras", "ok", "all are installed")
+        yield Check("extras", "ok", "all are installed")
+        return
     told = "; ".join(f"{name}: {EXTRAS[name][1]}" for name in missing)
-    return Check("extras", "ok", f"not installed: {told}", f"If wanted: pip install 'holdfast[{','.join(missing)}]'")
+    yield Check("extras", "ok", f"not installed: {told}", f"If wanted: pip install 'holdfast[{','.join(missing)}]'")
 
 
-def _there(module: str) -> bool:
+def _used() -> Iterator[tuple[str, str]]:
+    """The extras that this environment's settings need, and which setting does."""
+    if os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"):
+        yield "otel", "OTEL_EXPORTER_OTLP_ENDPOINT"
+    place = os.environ.get("HOLDFAST_POLICIES", "")
     try:
-        return importlib.util.find_spec(module) is not None
+        texts = [msgspec.json.encode(document.words.rules).decode() for document in read_policies(place.split())]
+    except HoldfastError:
+        texts = []  # `holdfast policy check` says what is wrong
+    if any(f"{guard}(" in text for text in texts for guard in NEED_EXTRA):
+        yield "guards", f"the policies in {place}"
+
+
+def has_extra(name: str) -> bool:
+    """Whether an extra's package is there."""
+    try:
+        return importlib.util.find_spec(EXTRAS[name][0]) is not None
     except ModuleNotFoundError:
         return False
+
+
+def lacking(name: str, user: str) -> Check:
+    """The check for an extra that something needs."""
+    return Check(f"extra {name}", "broken", f"{user} needs it, and it is not installed", f"pip install 'holdfast[{name}]'")
 
 
 def _keys() -> Check:
@@ -147,4 +174,4 @@ def _keys() -> Check:
     return Check("model keys", "ok", "none in the environment", "Set OPENAI_API_KEY, ... or give holdfast up --models FILE.")
 
 
-__all__ = ["Check", "checks", "sync_ms"]
+__all__ = ["EXTRAS", "Check", "checks", "has_extra", "lacking", "sync_ms"]

@@ -154,6 +154,13 @@ def load(snapshot: Snapshot, *, archived: bool = False) -> Loaded:
     return Loaded(snapshot, unique, prefix)
 
 
+def _framework(frames: list[traceback.FrameSummary]) -> str | None:
+    """The framework's room in which an import failed, if it was in one: its module may have another name than its package."""
+    below = Path(__file__).resolve().parents[1] / "frameworks"
+    inside = [Path(f.filename) for f in frames if Path(f.filename).is_relative_to(below)]
+    return inside[-1].relative_to(below).parts[0] if inside else None
+
+
 def _failed(snapshot: Snapshot, error: Exception) -> Rejected:
     if isinstance(error, SyntaxError):
         return syntax(error.filename or snapshot.entry, error)
@@ -161,6 +168,14 @@ def _failed(snapshot: Snapshot, error: Exception) -> Rejected:
     mine = [f for f in frames if f.filename.partition("@")[0].startswith(snapshot.root)]
     where = f" at {Path(mine[-1].filename).name}, line {mine[-1].lineno}" if mine else ""
     if isinstance(error, ModuleNotFoundError):
+        if (framework := _framework(frames)) is not None:
+            extra = framework.replace("_", "-")
+            return Rejected(
+                "frameworks.not_installed",
+                f"{snapshot.entry} builds on holdfast.frameworks.{framework}, whose framework is not installed ({error}). "
+                f"Install it: pip install 'holdfast[{extra}]'.",
+                extra=extra,
+            )
         hint = f"Install {error.name}, or put it beside the file."
     else:
         hint = "Correct it and try again."

@@ -21,7 +21,7 @@ import msgspec
 from ..domain.errors import HoldfastError, Rejected
 from ..domain.intent import Decision, Intent, Verdict
 from ..gate.gatekeeper import Gatekeeper
-from ..gate.guards import GUARDS
+from ..gate.guards import GUARDS, check_installed
 from ..gate.rules import Document, Lookup, Plugin, Policy, Rulebook, compile_policy, from_resource, read_documents
 from ..mailbox.resources import Mirror
 from ..ports.resources import Resource
@@ -154,12 +154,17 @@ class Policies:
         log.info("policies in force: %s", ", ".join(p.name for p in self._fixed) or "none")
 
     def _read(self) -> list[Policy]:
-        return [compile_policy(document, self.lookups) for document in read_policies(self._places)]
+        return [self._compiled(document) for document in read_policies(self._places)]
+
+    def _compiled(self, document: Document, tenant: str = "") -> Policy:
+        if self.lookups["secrets_in"] is GUARDS["secrets_in"]:
+            check_installed(msgspec.json.encode(document.words.rules).decode())
+        return compile_policy(document, self.lookups, tenant)
 
     def check(self, name: str, body: Any, tenant: str = "") -> Policy:
         """A policy as it would be in force here. Raises ``Rejected`` for what is wrong with it."""
         spec: Any = body.get("spec") if isinstance(body, dict) and "spec" in body else body  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
-        return compile_policy(from_resource(name, spec), self.lookups, tenant)
+        return self._compiled(from_resource(name, spec), tenant)
 
     def _changed(self, kind: str, changed: list[Resource]) -> None:
         for resource in changed:

@@ -128,6 +128,12 @@ def _tinted(cell: str) -> Any:
     return Text(cell, style=_TINTS.get(cell, ""))
 
 
+def tinted(text: str) -> str:
+    """The state of something, in its colour on a terminal."""
+    code = {"ok": 32, "warning": 33, "broken": 31}.get(text.strip())
+    return f"\033[{code}m{text}\033[0m" if code and coloured() else text
+
+
 def coloured() -> bool:
     """Whether stdout is a terminal that wants colour."""
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"

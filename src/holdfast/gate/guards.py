@@ -70,12 +70,20 @@ def without_personal(value: Any) -> Any:
     return _masked(value, _personal)
 
 
+def check_installed(policy: str) -> None:
+    """What the text of a policy calls is there. Raises ``Rejected(guard.not_installed)``."""
+    if any(f"{guard}(" in policy for guard in NEED_EXTRA):
+        _vendors()
+
+
 def wanted(intent: Intent) -> bool:
     """Whether the principal asked for such an action, as far as words tell (``purpose``); true where nobody tracks words."""
     words = intent.sources.words() if intent.sources is not None else ""
     return not words or asked_for(intent.name, intent.declared.about, words)
 
 
+NEED_EXTRA = (secrets_in.__name__, without_secrets.__name__)
+"""The guards that work only where the extra ``guards`` is installed."""
 GUARDS: dict[str, Callable[..., Any]] = {
     f.__name__: f for f in (secrets_in, personal_in, without_secrets, without_personal, wanted)
 }
@@ -155,4 +163,13 @@ def _is_card(text: str) -> bool:
     return len(set(digits)) > 1 and sum(doubled) % 10 == 0
 
 
-__all__ = ["GUARDS", "personal_in", "secrets_in", "wanted", "without_personal", "without_secrets"]
+__all__ = [
+    "GUARDS",
+    "NEED_EXTRA",
+    "check_installed",
+    "personal_in",
+    "secrets_in",
+    "wanted",
+    "without_personal",
+    "without_secrets",
+]

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import apsw
 
+from ...domain.errors import Unavailable
 from ..sqlite.files import database, parse
 from . import away, disagrees
 
@@ -57,6 +58,13 @@ class PostgresWitness:
     """See the port. A connection is opened for what there is to do and closed again: that is once a minute."""
 
     def __init__(self, url: str) -> None:
+        try:
+            import asyncpg  # pyright: ignore[reportMissingTypeStubs]
+        except ImportError as error:
+            raise Unavailable(
+                "store.driver_missing", "Roots in PostgreSQL need the driver asyncpg: pip install 'holdfast[postgres]'."
+            ) from error
+        self._driver: Any = asyncpg
         self._url = url
         parts = urlsplit(url)
         self.where = f"the database {parts.hostname}{parts.path}"
@@ -76,9 +84,7 @@ class PostgresWitness:
         return await self._run("SELECT coalesce(max(number), 0) FROM holdfast_root")
 
     async def _run(self, sql: str, *args: Any) -> Any:
-        import asyncpg  # pyright: ignore[reportMissingTypeStubs]
-
-        driver: Any = asyncpg
+        driver = self._driver
         try:
             link = await driver.connect(self._url, timeout=5.0)
             try:
