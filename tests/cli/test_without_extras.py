@@ -106,3 +106,23 @@ def test_a_framework_that_is_not_there_is_named(bare: Bare, framework: str) -> N
 def test_crewai_is_named_when_it_is_used(bare: Bare) -> None:
     (bare.folder / "use_crewai.py").write_text("from holdfast.frameworks.crewai import HoldfastLLM\nHoldfastLLM('smart')\n")
     bare.run("up", "use_crewai.py", "--store", "sqlite:///other.db", "--port", "0").failed("frameworks.not_installed")
+
+
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        (("mcp",), "mcp.not_installed"),
+        (("up", "my_agents.py", "--store", "postgresql://127.0.0.1:1/none"), "store.driver_missing"),
+        (("up", "my_agents.py", "--store", "sqlite:///other.db", "--otlp", "http://127.0.0.1:1"), "otel.not_installed"),
+        (("up", "my_agents.py", "--store", "sqlite:///other.db", "--witness", "s3://bucket/x"), "audit.no_s3"),
+        (("up", "my_agents.py", "--store", "sqlite:///other.db", "--witness", "postgresql://h/x"), "store.driver_missing"),
+        (("up", "my_agents.py", "--store", "sqlite:///other.db", "--policies", "guard.yaml"), "guard.not_installed"),
+        (("cost", "--export", "cost.parquet"), "cost.export"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else value[0],
+)
+def test_a_command_that_needs_an_extra_says_so(bare: Bare, command: tuple[str, ...], code: str) -> None:
+    (bare.folder / "guard.yaml").write_text(GUARD)
+    ended: Ended = bare.run(*command)
+    ended.failed(code)
+    assert "pip install" in ended.err

@@ -155,7 +155,7 @@ def load(snapshot: Snapshot, *, archived: bool = False) -> Loaded:
 
 
 def _framework(frames: list[traceback.FrameSummary]) -> str | None:
-    """The framework's room in which an import failed, if it was in one: its module may have another name than its package."""
+    """The framework in whose room an import failed, if it was in one: a module may have another name than its package."""
     below = Path(__file__).resolve().parents[1] / "frameworks"
     inside = [Path(f.filename) for f in frames if Path(f.filename).is_relative_to(below)]
     return inside[-1].relative_to(below).parts[0] if inside else None
