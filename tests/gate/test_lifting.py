@@ -84,14 +84,14 @@ class World:
 
 
 async def asked(runtime: Runtime) -> Any:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not (found := await runtime.approvals()):
             await asyncio.sleep(0.01)
         return found[0]
 
 
 async def ended(runtime: Runtime, agent: str) -> Any:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not (ends := [e for e in await runtime.journal(agent) if e.verb == "end"]):
             await asyncio.sleep(0.01)
         return ends[-1]
@@ -112,7 +112,7 @@ async def test_a_person_lifts_it_for_that_value_and_the_journal_says_who(url: st
         question = await asked(runtime)
         assert question.approval.rules == ["destinations"] and world.paid == []
         await runtime.approve(question.id, by="anna")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not world.paid:
                 await asyncio.sleep(0.01)
     async with world.runtime(TRACK) as runtime:  # what was approved before the restart is still vouched for
@@ -162,7 +162,7 @@ async def test_what_is_remembered_keeps_its_labels(url: str, tmp_path: Path, tru
         await runtime.send(world.clerk["1"].pay_noted)
         if trusted:
             await ended(runtime, "clerk/1")
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 while not (found := await decisions(runtime, "clerk/1")):
                     await asyncio.sleep(0.01)
             assert "0" in found[0]["vouched"] and world.paid == [IBAN]

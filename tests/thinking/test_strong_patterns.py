@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import msgspec
 import pytest
 
-from holdfast import Agent, Context, Rejected, Runtime, ToolFailed, TurnFailed, tool
+from holdfast import Agent, Context, HoldfastError, Rejected, Runtime, ToolFailed, TurnFailed, tool
 from holdfast.models.routes import Models, Target
 from holdfast.testing.models import Call, Reply, Vendor
 
@@ -77,7 +77,7 @@ def results(call: Call) -> list[str]:
 
 
 async def asked(runtime: Runtime) -> Any:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not (found := await runtime.approvals()):
             await asyncio.sleep(0.01)
         return found[0]
@@ -239,7 +239,7 @@ async def test_handlers_read_in_quarantine_too_and_a_restart_changes_nothing(url
 
     async with running([agent], script, url, tmp_path) as (runtime, _):
         await runtime.send(agent["1"].judge)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not any(e.verb == "wait" for e in await runtime.journal("reader/1")):
                 await asyncio.sleep(0.01)
     calls = 0
@@ -251,7 +251,7 @@ async def test_handlers_read_in_quarantine_too_and_a_restart_changes_nothing(url
 
     async with running([agent], never, url, tmp_path) as (runtime, _):
         await runtime.signal("reader/1", "go")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not (ends := [e for e in await runtime.journal("reader/1") if e.verb == "end"]):
                 await asyncio.sleep(0.01)
     mood, amount, before, text = ends[0].value
@@ -298,7 +298,7 @@ async def test_the_model_passes_on_what_it_never_sees(url: str, tmp_path: Path) 
         assert question.approval.args == [{"to": "ada@x.example", "body": f"See: {EVIL}"}]
         assert {"untrusted", "tool:read_mail"} <= set(question.approval.labels)
         await runtime.approve(question.id, by="anna")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not (ends := [e for e in await runtime.journal("desk/1") if e.verb == "end"]):
                 await asyncio.sleep(0.01)
         assert desk.sent == [("ada@x.example", f"See: {EVIL}")]
@@ -365,7 +365,7 @@ async def test_a_turn_that_comes_back_has_the_same_handles(url: str, tmp_path: P
     async with running([desk.agent], script, url, tmp_path, rule) as (runtime, vendor):
         question = await asked(runtime)
         await runtime.approve(question.id, by="anna")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not desk.sent:
                 await asyncio.sleep(0.01)
         assert desk.sent == [("ada@x.example", EVIL)] and EVIL not in seen_by(vendor, "m1")
@@ -449,3 +449,5 @@ def test_the_patterns_are_part_of_a_version() -> None:
     several: list[dict[str, Any]] = [{}, {"handles": True}, {"quarantine": {"x": Mail}}]
     versions = {Desk(**options).agent.seal_version() for options in several}
     assert len(versions) == 3
+    with pytest.raises(HoldfastError, match="plan="):
+        Desk(plan="maybe")

@@ -49,6 +49,20 @@ class Declared(msgspec.Struct, frozen=True):
 UNDECLARED = Declared()
 
 
+class Planned(msgspec.Struct, frozen=True):
+    """Where a step stands in the plan of a turn that made one before it read what nobody vouches for.
+
+    Attributes:
+        deviation: how it departs from the plan, in words; ``""`` if it is in it.
+        plan: the plan, one line a step.
+        refused: whether a departure is denied rather than asked about.
+    """
+
+    deviation: str
+    plan: tuple[str, ...]
+    refused: bool = False
+
+
 class Sources(Protocol):
     """What a turn has read so far, value by value; see ``gate.provenance``."""
 
@@ -128,6 +142,7 @@ class Intent(msgspec.Struct, gc=False):
         past: what the agent did lately; None where no rule looks back.
         cost: US dollars that a model's answer may cost at most; 0 for everything else.
         carries: arguments that hold what the agent's model has not seen (handles), each with its labels.
+        planned: where it stands in the turn's plan; None where there is none.
     """
 
     agent: str
@@ -149,6 +164,7 @@ class Intent(msgspec.Struct, gc=False):
     past: Past | None = None
     cost: float = 0.0
     carries: Mapping[str, frozenset[str]] = NOTHING
+    planned: Planned | None = None
 
     @property
     def arguments(self) -> Mapping[str, Any]:

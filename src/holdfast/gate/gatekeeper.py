@@ -1,6 +1,7 @@
 """``Gatekeeper``: the gate with judges in it, cheapest and strongest first.
 
     breakers      what is switched off, for everybody or for one           -> deny, hold
+    plan          whether it is in the plan of a turn that has one          -> ask, deny
     rules         policies that people wrote                                -> any
     destinations  where something goes, and whether anybody vouches for it  -> ask
     behaviour     what is unusual for this agent                            -> ask, or trips a breaker
@@ -18,7 +19,7 @@ from typing import Protocol
 import msgspec
 
 from ..domain.intent import ALLOW, Decision, Done, Intent, Verdict
-from . import destinations
+from . import destinations, plan
 from .grants import Grants
 from .review import Gate
 
@@ -134,6 +135,8 @@ class Gatekeeper(Gate):
             return decision
         for plugin in self.plugins:
             decision = stronger(decision, plugin(intent))
+        if intent.planned is not None:
+            decision = stronger(decision, plan.judge(intent))
         if intent.declared.roles:
             decision = stronger(decision, destinations.judge(intent, decision.vouched))
         if self.habits is not None:

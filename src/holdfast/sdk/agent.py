@@ -98,6 +98,11 @@ class Agent:
         handles: True keeps what untrusted tools bring apart: the model passes on names ($h1), and never sees the content.
         quarantine: by tool, a type or JSON schema: a model without tools reads what it brings, the agent gets these fields.
         quarantine_model: the route of that model; ``model`` by default.
+        plan: True has the model plan before it reads anything untrusted: what departs from the plan is asked about, or with
+            ``"deny"`` refused.
+        timeout: bound of a whole turn.
+        description: one line on what it is for; the first line of its module's docstring by default.
+        labels: what its costs are told apart by (``{"team": "search"}``); budgets can name them too.
     """
 
     def __init__(
@@ -120,6 +125,7 @@ class Agent:
         handles: bool = False,
         quarantine: Mapping[str, Any] | None = None,
         quarantine_model: str = "",
+        plan: bool | str = False,
     ) -> None:
         make(name, "check")
         self.name = name
@@ -142,6 +148,7 @@ class Agent:
                 handles=handles,
                 quarantine=quarantine,
                 quarantine_model=quarantine_model,
+                plan=plan,
             )
             self.definition.thinks = True
             for spec in handlers_of(self.mind, ms_of(timeout) / 1000):

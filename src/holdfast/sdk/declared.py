@@ -65,6 +65,7 @@ class Document(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     handles: bool = False
     quarantine: dict[str, Any] = {}
     quarantine_model: str = ""
+    plan: bool | str = False
 
 
 def read(path: Path) -> list[Document]:
@@ -176,6 +177,7 @@ def _agent(document: Document, functions: Mapping[str, Callable[..., Any]], made
         handles=document.handles,
         quarantine=document.quarantine,
         quarantine_model=document.quarantine_model,
+        plan=document.plan,
     )
 
 

@@ -103,7 +103,7 @@ def fingerprint_of(mind: Mind) -> str:
         tool = mind.tool(spec.name)
         assert tool is not None
         digest.update(_source(tool.call) + msgspec.json.encode(tool.declared, order="deterministic"))
-    strong = [mind.handles, mind.quarantine_model]
+    strong = [mind.handles, mind.quarantine_model, mind.plan]
     forms = {spec.name: mind.quarantine_of(tool) for spec in mind.tools if (tool := mind.tool(spec.name)) is not None}
     forms = {name: form_of(form)[0].schema for name, form in {**forms, **mind.quarantine}.items() if form is not None}
     if any(strong) or forms:

@@ -14,6 +14,7 @@ from ..domain.address import tenant_of
 from ..domain.conversation import Media, Text, ToolCall, ToolResult
 from ..domain.entry import EntryKind
 from ..domain.errors import HoldfastError, Nondeterminism, StepFailed
+from ..domain.intent import Planned
 from ..domain.labels import UNTRUSTED
 from ..secrets import Secrets
 from ..tools.closed import Fields
@@ -24,6 +25,7 @@ from ..turn.quarantine import form_of, quarantined, read_texts
 from ..turn.run import STEP_KEY, Options, run
 from .handles import Handles
 from .mind import Mind
+from .planning import REVISE, Planning
 from .toolbox import Toolbox
 
 _WITHHELD = "The tool failed. What it said is kept apart from you, because nobody vouches for it."
@@ -49,15 +51,18 @@ class Parts(msgspec.Struct, tag="parts"):
 
 
 class Desk:
-    """What calls of one turn share: the mind, its tools, and what is kept apart."""
+    """What calls of one turn share: the mind, its tools, what is kept apart, and what is planned."""
 
-    __slots__ = ("ctx", "handles", "mind", "toolbox")
+    __slots__ = ("ctx", "handles", "mind", "planning", "toolbox")
 
-    def __init__(self, ctx: Context, mind: Mind, toolbox: Toolbox, handles: Handles | None) -> None:
+    def __init__(
+        self, ctx: Context, mind: Mind, toolbox: Toolbox, handles: Handles | None, planning: Planning | None
+    ) -> None:
         self.ctx = ctx
         self.mind = mind
         self.toolbox = toolbox
         self.handles = handles
+        self.planning = planning
 
 
 class Outcome(msgspec.Struct):
@@ -77,7 +82,11 @@ async def call_tools(desk: Desk, calls: list[ToolCall]) -> tuple[list[ToolResult
     toolbox = desk.toolbox
     await toolbox.look_for(calls)
     alone = any((t := toolbox.tool(c.name)) is not None and t.alone for c in calls)
-    outcomes = await desk.ctx.gather(*(_call(desk, call) for call in calls), limit=1 if alone else 0)
+    made = [await _ready(desk, call) for call in calls]  # one after the other: places in the plan go by their order
+    outcomes = await desk.ctx.gather(*(_call(desk, ready) for ready in made), limit=1 if alone else 0)
+    for ready, outcome in zip(made, outcomes, strict=True):
+        if desk.planning is not None:
+            desk.planning.done(ready.step, outcome.value, bool(outcome.failure))
     results = [_result(desk, call, outcome) for call, outcome in zip(calls, outcomes, strict=True)]
     return results, next((outcome.final for outcome in outcomes if outcome.final is not None), None)
 
@@ -99,23 +108,47 @@ def _result(desk: Desk, call: ToolCall, outcome: Outcome) -> ToolResult:
     return ToolResult(call.id, _for_the_model(value), call.name, labels=labels)
 
 
-async def _call(desk: Desk, call: ToolCall) -> Outcome:
-    ctx = desk.ctx
+class Ready(msgspec.Struct):
+    """A call before it is made: with the contents of handles in it, and its place in the plan; or why it cannot be made."""
+
+    call: ToolCall
+    carries: dict[str, frozenset[str]] = {}
+    problem: str = ""
+    step: int = -1
+    planned: Planned | None = None
+
+
+async def _ready(desk: Desk, call: ToolCall) -> Ready:
+    tool = desk.toolbox.tool(call.name)
+    ready = Ready(call)
+    if desk.handles is not None:
+        try:
+            resolved = await desk.handles.resolved(call, tool)
+        except WrongArguments as error:
+            return Ready(call, problem=str(error))
+        ready = Ready(resolved.call, resolved.carries)
+    if desk.planning is not None and tool is not None and call.name != REVISE:
+        given = _shown(ready.call.arguments)
+        named: dict[str, Any] = cast("dict[str, Any]", given) if isinstance(given, dict) else {}
+        ready.step, ready.planned = desk.planning.placed(call.name, named, tool.declared.roles)
+    return ready
+
+
+async def _call(desk: Desk, ready: Ready) -> Outcome:
+    ctx, call, carries = desk.ctx, ready.call, ready.carries
     ctx.tell({"tool": call.name, "id": call.id, "arguments": call.arguments})
     tool = desk.toolbox.tool(call.name)
     form = desk.mind.quarantine_of(tool) if tool is not None else None
     apart = form is not None or (desk.handles is not None and tool is not None and not tool.trusted)
     outcome = Outcome(labels=labels_of(tool) if tool is not None else ())
-    carries: dict[str, frozenset[str]] = {}
     try:
-        if desk.handles is not None:
-            resolved = await desk.handles.resolved(call, tool)
-            call, carries = resolved.call, resolved.carries
-            if carries:  # what is made of it is no better than it
-                outcome.labels = tuple(dict.fromkeys((*outcome.labels, *sorted(frozenset[str]().union(*carries.values())))))
-                apart = apart or provenance.UNTRUSTED in outcome.labels
+        if ready.problem:
+            raise WrongArguments(ready.problem)
+        if carries:  # what is made of it is no better than it
+            outcome.labels = tuple(dict.fromkeys((*outcome.labels, *sorted(frozenset[str]().union(*carries.values())))))
+            apart = apart or provenance.UNTRUSTED in outcome.labels
         seal = (provenance.SEALED,) if apart else ()
-        how = Options(labels=(*outcome.labels, *seal), carries=carries)
+        how = Options(labels=(*outcome.labels, *seal), carries=carries, planned=ready.planned)
         if tool is not None and tool.takes_context:
             outcome.value = await _with_steps(ctx, tool, call, how)
             if desk.handles is not None and not apart and ctx.turn.sources is not None:
@@ -203,7 +236,9 @@ async def _begin(ctx: Context, tool: Tool, shown: Any, how: Options) -> Any:
     path, recorded = await turn.step("tool", tool.name)
     if recorded is not None and recorded.result is not None:
         return turn.detail(recorded.result)["args"][0]
-    (given,) = await turn.admit("tool", tool.name, path, (shown,), declared=tool.declared, carries=how.carries)
+    (given,) = await turn.admit(
+        "tool", tool.name, path, (shown,), declared=tool.declared, carries=how.carries, planned=how.planned
+    )
     if turn.item.id == 0:
         await turn.accept()
     turn.journal(EntryKind.STEP, path, "tool", tool.name, detail={"args": (given,)})
@@ -253,6 +288,7 @@ async def _as_step(ctx: Context, tool: Tool, call: ToolCall, how: Options) -> An
         "tool",
         tool.declared,
         how.carries,
+        how.planned,
     )
     return await run(ctx.turn, in_thread if sync else on_loop, (_shown(call.arguments),), options)
 

@@ -24,6 +24,7 @@ from .calling import Desk, call_tools
 from .handles import TOLD, Handles
 from .memory import Memory, shortened
 from .mind import Mind
+from .planning import REVISE, Planning
 from .toolbox import Toolbox
 
 
@@ -45,11 +46,12 @@ async def converse(ctx: Context, mind: Mind, content: str | list[Text | Media]) 
     parts: list[Part] = [Text(content)] if isinstance(content, str) else list(content)
     new = [Said("user", parts, ctx.turn.item.message.labels)]
     _remind(ctx, memory.said)
-    desk = Desk(ctx, mind, toolbox := Toolbox(ctx, mind), handles)
+    desk = Desk(ctx, mind, toolbox := Toolbox(ctx, mind), handles, await _plan(ctx, mind, toolbox, system, memory, new))
     corrections = 0
     for _ in range(mind.rounds):
         await toolbox.look()
-        reply = await _ask(ctx, mind, lambda said: _prompt(mind, toolbox, system, memory, [*new, *said]))  # noqa: B023
+        told = _with_plan(system, desk)
+        reply = await _ask(ctx, mind, lambda said: _prompt(mind, toolbox, told, memory, [*new, *said]))  # noqa: B023
         answer = reply.answer
         new += _words(reply.words)
         new.append(Said("assistant", answer.parts))
@@ -86,6 +88,26 @@ async def _ask(ctx: Context, mind: Mind, prompt: Callable[[list[Said]], Prompt])
 
 def _words(words: list[Word]) -> list[Said]:
     return [Said("user", [Text(f"{w.by} says meanwhile: {w.text}")], w.labels) for w in words]
+
+
+async def _plan(
+    ctx: Context, mind: Mind, toolbox: Toolbox, system: list[Said], memory: Memory, new: list[Said]
+) -> Planning | None:
+    """The plan of this turn, made from what its principal said before it reads anything else."""
+    if not mind.plan:
+        return None
+    planning = Planning(ctx, mind.plan == "deny")
+    await toolbox.look()
+    # of what the model is told first the instructions alone: a summary may be made of anything
+    own: list[Part] = [p for s in system for p in s.parts if isinstance(p, Text) and p.cache]
+    told = [Said("system", own)] if own else []
+    await planning.make(mind, toolbox.specs, told, [*memory.said, *new])
+    toolbox.extra[REVISE] = planning.tool()
+    return planning
+
+
+def _with_plan(system: list[Said], desk: Desk) -> list[Said]:
+    return system if desk.planning is None else [*system, Said("system", [Text(desk.planning.told())])]
 
 
 def _remind(ctx: Context, said: list[Said]) -> None:

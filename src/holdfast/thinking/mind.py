@@ -30,6 +30,7 @@ class Mind:
         handles: what untrusted tools bring is kept apart, and the model passes it on under names.
         quarantine: by tool, the form in which a model without tools passes on what it brings.
         quarantine_model: the route of that model; the mind's own if empty.
+        plan: ``ask`` or ``deny``: the model plans first, and what departs from the plan is asked about or refused.
     """
 
     __slots__ = (
@@ -41,6 +42,7 @@ class Mind:
         "model",
         "origins",
         "output_retries",
+        "plan",
         "quarantine",
         "quarantine_model",
         "remember",
@@ -64,6 +66,7 @@ class Mind:
         handles: bool = False,
         quarantine: Mapping[str, Any] | None = None,
         quarantine_model: str = "",
+        plan: bool | str = False,
     ) -> None:
         self.model = model
         self.instructions = instructions
@@ -76,6 +79,9 @@ class Mind:
         self.handles = handles
         self.quarantine = dict(quarantine or {})
         self.quarantine_model = quarantine_model
+        if plan not in (True, False, "", "ask", "deny"):
+            raise Rejected("agent.plan", f"plan= is True, 'ask' or 'deny', not {plan!r}.")
+        self.plan = plan if isinstance(plan, str) else "ask" if plan else ""
         for form in self.quarantine.values():
             form_of(form)
         self.origins = tuple(origins)

@@ -31,16 +31,18 @@ class Toolbox:
         self._ctx = ctx
         self._mind = mind
         self._found: dict[str, Tool] = {}
+        self.extra: dict[str, Tool] = {}
+        """Tools that the runtime adds."""
         self._looked = False
 
     @property
     def specs(self) -> list[ToolSpec]:
         """What the model sees of them."""
-        return [*self._mind.tools, *(tool.spec for tool in self._found.values())]
+        return [*self._mind.tools, *(tool.spec for tool in (*self._found.values(), *self.extra.values()))]
 
     def tool(self, name: str) -> Tool | None:
         """One of them by name."""
-        return self._mind.tool(name) or self._found.get(name)
+        return self.extra.get(name) or self._mind.tool(name) or self._found.get(name)
 
     async def look(self) -> None:
         """Ask the sources what they have now, if the next step is not in the journal. Raises

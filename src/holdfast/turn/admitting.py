@@ -15,7 +15,7 @@ import msgspec
 
 from ..domain.address import TOPIC, tenant_of
 from ..domain.entry import EntryKind
-from ..domain.intent import ALLOW, NOTHING, UNDECLARED, Approval, Decision, Declared, Done, Intent, Verdict
+from ..domain.intent import ALLOW, NOTHING, UNDECLARED, Approval, Decision, Declared, Done, Intent, Planned, Verdict
 from ..domain.message import Kind, Message
 from ..gate import refuse
 from ..gate.past import VERBS, History
@@ -76,6 +76,7 @@ class Admitting(Waiting):
         recorded_as: str | None = None,
         cost: float = 0.0,
         carries: Mapping[str, frozenset[str]] = NOTHING,
+        planned: Planned | None = None,
     ) -> Any:
         """Let a step pass. Returns the arguments to go on with: those given, unless a rule changed them.
 
@@ -85,7 +86,7 @@ class Admitting(Waiting):
         if self.builtin:
             return args
         gate, active, message = self.gate, self.active, self.item.message
-        strict = bool(declared.roles or carries)
+        strict = bool(declared.roles or carries) or planned is not None
         if self.sources is None and active.past is None and not strict and not gate.attends(active.address, to):
             return args
         past = active.past if verb in VERBS else None  # what is remembered goes on growing, whoever looks at it
@@ -113,6 +114,7 @@ class Admitting(Waiting):
             past,
             cost,
             carries,
+            planned,
         )
         decision = gate.review(intent)
         if decision is not ALLOW:

@@ -12,7 +12,7 @@ from typing import Any
 from ..domain import labels as provenance
 from ..domain.entry import EntryKind, StoredEntry
 from ..domain.errors import HoldfastError, StepFailed, StepTimeout
-from ..domain.intent import NOTHING, UNDECLARED, Declared
+from ..domain.intent import NOTHING, UNDECLARED, Declared, Planned
 from ..domain.message import Failure
 from ..domain.retry import ONCE, Retry
 from ..journal.codec import ANY, Raw, Shape, encode, error_of, failure_of, same_again
@@ -45,6 +45,7 @@ class Options:
         "idempotent",
         "labels",
         "name",
+        "planned",
         "retry",
         "returns",
         "timeout_seconds",
@@ -64,6 +65,7 @@ class Options:
         verb: str = "run",
         declared: Declared = UNDECLARED,
         carries: Mapping[str, frozenset[str]] = NOTHING,
+        planned: Planned | None = None,
     ) -> None:
         self.name = name
         self.retry = retry
@@ -75,6 +77,7 @@ class Options:
         self.verb = verb
         self.declared = declared
         self.carries = carries
+        self.planned = planned
 
 
 DEFAULT = Options()
@@ -100,6 +103,7 @@ async def run(turn: Turn, fn: Callable[..., Any], args: tuple[Any, ...], options
         idempotent=options.idempotent,
         declared=options.declared,
         carries=options.carries,
+        planned=options.planned,
     )
     if turn.item.id == 0:
         await turn.accept()

@@ -12,7 +12,7 @@ from ..past import VERBS as PAST_VERBS
 
 ACTING = PAST_VERBS
 """``any action``: what an agent does, as opposed to waiting and keeping its own state."""
-VERBS = ACTING | {"accept", "spawn", "set", "sleep", "wait", "ask", "subscribe", "retire"}
+VERBS = ACTING | {"accept", "spawn", "set", "sleep", "wait", "ask", "subscribe", "retire", "plan"}
 SENDING = frozenset(("call", "send", "publish"))
 _WORDS = "any action, any change, any sending, anything, or a verb and perhaps a name (tool send_*, call pay to billing/*)"
 
