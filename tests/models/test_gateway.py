@@ -311,3 +311,23 @@ def test_unknown_names_are_told() -> None:
     gate = Gateway(Models(), HttpUpstream(), SystemClock(), SystemRandom())
     with pytest.raises(NotFound, match="no model or route"):
         gate.directory.route("x")
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_an_answer_that_is_no_text_is_gone_round(streamed: bool) -> None:
+    """JSON in which a string is no UTF-8: decoders tell this apart from what is no JSON."""
+    body = b'{"choices": [{"message": {"role": "assistant", "content": "\xff\xfe"}, "finish_reason": "stop"}]}'
+
+    async def garbled(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body)
+        writer.write(head + body)
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(garbled, "127.0.0.1", 0)
+    async with server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+        async with gateway(always(Reply("never asked")), always(Reply("fine")), t0={"url": url}) as (gate, (unasked, _)):
+            reply = await gate.ask(job(), Watch() if streamed else None)
+    assert reply.answer.text == "fine" and reply.facts.attempts[0].outcome == "malformed" and not unasked.calls

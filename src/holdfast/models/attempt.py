@@ -193,7 +193,7 @@ async def _read_all(exchange: Exchange) -> bytes:
 def _json(raw: bytes) -> Any:
     try:
         return _decode(raw)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeError):
         return None
 
 

@@ -177,7 +177,7 @@ class ModelEndpoints:
     def _asked(self, dialect: Dialect, raw: bytes, request: Headed) -> Asked:
         try:
             body = _decode(raw)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeError) as error:
             raise Rejected("model.bad_request", f"The body is not a JSON object: {error}.") from error
         model = body.get("model")
         if not isinstance(model, str) or not model:
@@ -216,8 +216,8 @@ class _Stream:
         self._dialect = dialect
         self._message = message = waiting.message
         self._pieces: asyncio.Queue[Event | None] = asyncio.Queue(_PIECES)
-        options: dict[str, Any] = asked.body.get("stream_options") or {}
-        usage = dialect.name != "openai-chat" or bool(options.get("include_usage"))
+        options: Any = asked.body.get("stream_options")  # as it came: nobody has looked at its shape yet
+        usage = dialect.name != "openai-chat" or (isinstance(options, dict) and bool(options.get("include_usage")))  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
         self._writer = dialect.writer(
             str(asked.body["model"]), id=f"hf-{message.trace[:24]}", created=message.created // 1000, include_usage=usage
         )

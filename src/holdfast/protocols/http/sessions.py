@@ -120,7 +120,7 @@ class IdentityEndpoints:
         """Sign in with a token."""
         try:
             token = msgspec.json.decode(await request.body(), type=_Login).token
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeError) as error:
             raise Rejected("http.body", f'The body is {{"token": "…"}}; this one is not: {error}.') from error
         if not token:
             raise Rejected("auth.unknown", "Give a token to sign in with.")
