@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 
 import msgspec
@@ -18,9 +19,10 @@ from ..models.taped import SCHEME, TapedUpstream
 from ..ports.clock import Clock, Random
 from ..ports.upstream import Broken, Upstream
 from ..secrets import Secrets
-from .vendors import LOCAL, from_environment
+from .vendors import Local, compatible, from_environment, local_servers
 
 _PROBE_SECONDS = 0.3
+_REMOTE_PROBE_SECONDS = 3.0
 
 
 def read_models(path: str) -> Models:
@@ -69,27 +71,43 @@ async def discover(file: str = "") -> Models:
         return replayed(file)
     if file:
         return read_models(file)
-    found = from_environment()
-    local = await _local_servers()
-    names = {r.name for r in found.routes}
-    routes = [*found.routes]
-    if local:
-        routes += [Route(name=grade, targets=[local[0].name]) for grade in ("smart", "cheap") if grade not in names]
-    return Models(targets=[*found.targets, *local], routes=routes)
+    return _together(from_environment(), *await _servers())
 
 
-async def _local_servers() -> list[Target]:
+def _together(known: Models, elsewhere: list[Target], local: list[Target]) -> Models:
+    """The vendors of the environment, a server that speaks OpenAI's words in OpenAI's place, and this machine's servers."""
+    targets, offered = list(known.targets), {t.model for t in elsewhere}
+    ours = {t.name for t in targets if t.vendor == "openai"}
+    if elsewhere and not {t.model for t in targets if t.name in ours} & offered:
+        targets = [t for t in targets if t.name not in ours]  # it is not OpenAI's, and has none of its models
+        added = elsewhere
+    else:
+        added = elsewhere if not ours else []
+    there = {t.name for t in targets}
+    kept = {r.name: [name for name in r.targets if name in there] for r in known.routes}
+    targets += [*added, *local]
+    first = added or local
+    grades = {grade: kept.get(grade) or [t.name for t in first[:1]] for grade in ("smart", "cheap")}
+    return Models(targets=targets, routes=[Route(name=g, targets=names) for g, names in grades.items() if names])
+
+
+async def _servers() -> tuple[list[Target], list[Target]]:
+    """The models of the server that the environment names in OpenAI's place, and of the servers of this machine."""
+    named = compatible()
     async with asyncio.TaskGroup() as group:
-        asked = [group.create_task(_models_at(name, url)) for name, url in LOCAL]
-    return [target for task in asked for target in task.result()]
+        elsewhere = group.create_task(_models_at(named, _REMOTE_PROBE_SECONDS)) if named is not None else None
+        asked = [group.create_task(_models_at(server, _PROBE_SECONDS)) for server in local_servers()]
+    return elsewhere.result() if elsewhere is not None else [], [target for task in asked for target in task.result()]
 
 
-async def _models_at(vendor: str, url: str) -> list[Target]:
+async def _models_at(server: Local, seconds: float) -> list[Target]:
     """The models of an OpenAI-compatible server, if one answers there."""
+    secret = os.environ.get(server.key, "") if server.key else ""
+    headers = {"authorization": f"Bearer {secret}"} if secret else {}
     upstream = HttpUpstream()
     try:
-        async with asyncio.timeout(_PROBE_SECONDS):
-            exchange = await upstream.open("GET", f"{url}/models", {}, b"", _PROBE_SECONDS)
+        async with asyncio.timeout(seconds):
+            exchange = await upstream.open("GET", f"{server.url}/models", headers, b"", seconds)
             try:
                 status, _ = await exchange.head()
                 body = b""
@@ -104,7 +122,8 @@ async def _models_at(vendor: str, url: str) -> list[Target]:
         return []
     finally:
         await upstream.close()
-    return [Target(name=f"{vendor}-{m.id}", vendor=vendor, url=url, model=m.id) for m in listed.data]
+    name, key = server.name, f"env:{server.key}" if secret else ""
+    return [Target(name=f"{name}-{m.id}", vendor=name, url=server.url, model=m.id, key=key) for m in listed.data]
 
 
 class _Model(msgspec.Struct):
