@@ -215,8 +215,8 @@ class Holdings:
         with self.asking:
             lease = (await self.worker.insist(lambda: self.worker.store.lease(self.worker.session, [address])))[0]
             active = self.adopt(lease) if lease is not None else None
-        if active is None:
-            return self.actives.get(address) if lease is None else None
+        if active is None:  # if somebody here was faster, it has to have room for this one, too
+            return self.free(message) if lease is None else None
         if not active.loaded and not active.loading:
             await self.worker.loader.load_now(active)
         return active if self._can_start(active, message) else None

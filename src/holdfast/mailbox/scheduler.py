@@ -22,6 +22,8 @@ class Scheduler:
         self.worker = worker
         self.running = 0
         self.rehydrating = 0
+        self.freed_at = float("-inf")
+        """When a turn last left its place, by the monotonic clock."""
         self.on_busy: Callable[[], None] = lambda: None
         self.ready: list[tuple[int, int, Active]] = []
         self._ready_count = 0
@@ -75,6 +77,7 @@ class Scheduler:
         priority = max((i.message.priority for q in (active.queue, active.shared_queue) for i in q[:1]), default=0)
         self._ready_count += 1
         heapq.heappush(self.ready, (-priority, self._ready_count, active))
+        self.worker.claims.watch_ready()
 
     def room_freed(self) -> None:
         """A turn left memory or began to wait: the next agent in line may start."""
@@ -92,6 +95,7 @@ class Scheduler:
         """A turn has nothing to do but wait; it stays a moment in case the answer comes at once."""
         if turn not in self._lingering:
             self.running -= 1
+            self.freed_at = self.worker.clock.monotonic()
             self._lingering[turn] = self.worker.clock.monotonic() + self.worker.limits.linger_ms / 1000
             if len(self._lingering) > self.worker.limits.lingering:
                 self._evict(1)
@@ -123,6 +127,7 @@ class Scheduler:
             self.worker.holdings.shed()
         if self._lingering.pop(turn, None) is None:
             self.running -= 1
+            self.freed_at = self.worker.clock.monotonic()
         if self.ready or self.worker.claims.backlog:
             self.room_freed()
 
