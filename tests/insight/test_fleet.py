@@ -35,6 +35,7 @@ CASES: list[tuple[dict[str, Any], str]] = [
     ({"parked": 1, "verb": "ask", "running": 1}, "input"),
     ({"parked": 1, "verb": "call"}, "agent"),
     ({"parked": 1, "verb": "provider"}, "provider"),
+    ({"parked": 1, "verb": "source"}, "tools"),
     ({"parked": 1, "verb": "wait"}, "event"),
     ({"parked": 1, "verb": "sleep"}, "sleeping"),
     ({"parked": 1, "verb": "run"}, "retry"),

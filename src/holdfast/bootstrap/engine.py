@@ -104,6 +104,7 @@ class Engine:
         self._watchdog.start()
         self.worker.claims.claim_soon()
         self.worker.usher.start()
+        self.worker.lookout.start()
 
     async def _enlist(self) -> None:
         serves = self.registry.serves()

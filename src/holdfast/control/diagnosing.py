@@ -43,7 +43,8 @@ class DiagnosisOperations:
     async def diagnose(self) -> list[Finding]:
         """Find what is wrong, with the operations that mend it.
 
-        Stuck turns, dead letters, paused agents, spent budgets, models that do not answer, code that nobody serves."""
+        Stuck turns, dead letters, paused agents, spent budgets, models and tool servers that do not answer,
+        code that nobody serves."""
         found: list[Finding] = []
         within = self.principal.within
         for wait in await self.store.waits(verb="diverged", limit=_SHOWN, like=within):
@@ -56,6 +57,8 @@ class DiagnosisOperations:
         found += _targets(await self.models())
         waiting = await self.store.waits(verb="provider", limit=500, like=within)
         found += _for_models(Counter(w.name for w in waiting))
+        waiting = await self.store.waits(verb="source", limit=500, like=within)
+        found += _for_tools([reading.wait_view(w, self.worker) for w in waiting])
         serving = {name for _, w in await self.store.workers() for name in w.serves} | set(self.registry.latest)
         found += [f for v in await self.versions() if (f := _unserved(v, serving)) is not None]
         if self.worker.committer.stalled is not None:
@@ -157,6 +160,22 @@ def _for_models(waiting: Counter[str]) -> Iterator[Finding]:
             about=route,
             what=f"{turns} turn(s) wait for a model of the route {route!r} to answer",
             mend=[_then("models", "how its targets are")],
+        )
+
+
+def _for_tools(waiting: list[WaitView]) -> Iterator[Finding]:
+    for name, turns in Counter(w.name for w in waiting).items():
+        first = next(w for w in waiting if w.name == name)
+        detail: dict[str, Any] = first.detail or {}
+        yield Finding(
+            severity="waiting",
+            kind="tools",
+            about=name,
+            what=f"{turns} turn(s) wait for the tool server {name!r} to answer: {detail.get('why', '')}",
+            mend=[
+                _then("waits", "which ones they are", verb="source"),
+                _then("cancel", "give one up, if the server will not come back", address=first.address, turn=first.turn),
+            ],
         )
 
 

@@ -26,6 +26,7 @@ _DOING = {
     "wait": "waiting for event",
     "ask": "waiting for person",
     "call": "waiting for agent",
+    "source": "waiting for tool server",
     "run": "waiting to retry",
     "diverged": "stuck",
 }
@@ -100,6 +101,8 @@ def _words(wait: WaitView) -> str:
         return str(detail.get("question", wait.name))
     if wait.verb == "diverged":
         return str(detail.get("error", "diverged from its journal"))
+    if wait.verb == "source":
+        return f"tool server {wait.name}: {detail.get('why', '')}"
     return f"{wait.verb} {wait.name}".strip()
 
 

@@ -13,6 +13,7 @@ STATES = (
     "working",
     "queued",
     "provider",
+    "tools",
     "agent",
     "event",
     "retry",
@@ -23,7 +24,7 @@ STATES = (
     "retired",
 )
 """In the order in which they need a person. ``agent``: waits for another agent; ``provider``: for a vendor of models;
-``failed``: has dead letters; ``finished``: its last turn ended and nobody has looked."""
+``tools``: for a server of tools; ``failed``: has dead letters; ``finished``: its last turn ended and nobody has looked."""
 
 NEEDS_PERSON = frozenset({"approval", "input", "failed", "stuck"})
 QUIET = frozenset({"idle", "retired"})
@@ -31,6 +32,7 @@ QUIET = frozenset({"idle", "retired"})
 _WAITING = {
     "diverged": "stuck",
     "provider": "provider",
+    "source": "tools",
     "call": "agent",
     "wait": "event",
     "run": "retry",

@@ -143,6 +143,10 @@ class Replay:
             )
         return found
 
+    def meet(self, path: str) -> None:
+        """The handler is about to come to this step, and waits before it."""
+        self._asked.add(path)
+
     def at_cursor(self, recorded: Recorded) -> bool:
         """Whether a recorded result may be handed out now. If so the cursor moves on; if not, the path is parked until
         ``deliverable`` names it."""

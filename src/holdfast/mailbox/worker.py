@@ -5,7 +5,7 @@
     claims      work that nobody holds, what is due       outcomes    who waits here for the end of a turn
     committer   many agents' commits in one transaction   feed      what happens inside turns, for who looks
     usher       turns that wait for a model vendor come back  budgets   what this worker may spend
-    resources   what people declared, as it is now
+    resources   what people declared, as it is now            lookout   turns that wait for tools from elsewhere come back
 
 Nothing here runs per waiting agent: agents that wait are rows, one timer stands for the earliest of all due times, and news
 arrives with the receipts of commits or as signals of the store.
@@ -36,6 +36,7 @@ from .committer import Committer
 from .feed import Feed
 from .holdings import Holdings
 from .loader import Loader
+from .lookout import Lookout
 from .outcomes import Outcomes
 from .resources import Mirror
 from .router import Router
@@ -91,6 +92,7 @@ class Worker:
         self.feed = Feed()
         self.artifacts = Artifacts(self)
         self.usher = Usher(self)
+        self.lookout = Lookout(self)
         self.budgets = Budgets(self)
         self.resources = Mirror(self)
         self.models: Gateway | None = None

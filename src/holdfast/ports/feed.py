@@ -51,7 +51,7 @@ class Standing(msgspec.Struct, gc=False):
     ended: int = 0
 
 
-WEIGHT = {"diverged": 0, "approve": 1, "ask": 2, "provider": 3, "call": 4, "wait": 5, "run": 6, "sleep": 7}
+WEIGHT = {"diverged": 0, "approve": 1, "ask": 2, "provider": 3, "source": 4, "call": 5, "wait": 6, "run": 7, "sleep": 8}
 """Which of several waits says most about an agent: lower first. ``deadline`` says nothing."""
 
 

@@ -315,8 +315,10 @@ def _missing(toolbox: Toolbox, name: str) -> Tool:
     known = ", ".join(spec.name for spec in toolbox.specs) or "none"
     begun = toolbox.recorded()
 
+    away = f" These tool servers cannot be reached: {', '.join(toolbox.away)}." if toolbox.away else ""
+
     async def fail(**given: Any) -> None:
-        raise WrongArguments(f"There is no tool {name!r}. There are: {known}.")
+        raise WrongArguments(f"There is no tool {name!r}. There are: {known}.{away}")
 
     return Tool(fail, name=name, idempotent=begun is None or begun.intent is None)
 

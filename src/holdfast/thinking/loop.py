@@ -153,7 +153,21 @@ def _prompt(mind: Mind, toolbox: Toolbox, system: list[Said], memory: Memory, ne
     said = [*memory.said, *new]
     if mind.memory_tokens:
         said = shortened(said, mind.memory_tokens * 2)
-    return Prompt(mind.model, [*system, *_with_breakpoint(said)], toolbox.specs, mind.form.settings(mind.settings))
+    return Prompt(
+        mind.model, [*_told(system, toolbox.away), *_with_breakpoint(said)], toolbox.specs, mind.form.settings(mind.settings)
+    )
+
+
+def _told(system: list[Said], away: list[str]) -> list[Said]:
+    """The same with a word on tools that are missing. What went wrong is for people: the words of a server that is not
+    trusted have no place here."""
+    if not away:
+        return system
+    note = Text(
+        f"These tool servers cannot be reached at the moment, so their tools are missing: {', '.join(away)}. Where they "
+        "would be needed, say so; do not make up what they would have answered."
+    )
+    return [Said("system", [*(part for said in system for part in said.parts), note])]
 
 
 def _with_breakpoint(said: list[Said]) -> list[Said]:

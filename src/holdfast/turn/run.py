@@ -17,6 +17,8 @@ from ..domain.message import Failure
 from ..domain.retry import ONCE, Retry
 from ..journal.codec import ANY, Raw, Shape, encode, error_of, failure_of, same_again
 from ..journal.replay import Recorded
+from ..mailbox.lookout import SOURCE
+from ..tools.source import SourceAway
 from .branches import BRANCHES
 from .turn import Turn
 
@@ -113,9 +115,8 @@ async def run(turn: Turn, fn: Callable[..., Any], args: tuple[Any, ...], options
     turn.effects.add(path)
     try:
         if not options.idempotent:
-            if recorded is None or attempt > 1:
-                turn.journal(EntryKind.INTENT, path, options.verb, name, detail={"args": args, "attempt": attempt})
-                await turn.active.flush()
+            turn.journal(EntryKind.INTENT, path, options.verb, name, detail={"args": args, "attempt": attempt})
+            await turn.active.flush()
             if not await turn.worker.still_holds():
                 await turn.worker.new_future()  # this process slept past its lease: the step is another worker's now
         return await _attempts(turn, path, name, fn, args, options, shape, attempt)
@@ -143,14 +144,15 @@ async def _attempts(
                 value = await _call(turn, fn, args, options.timeout_seconds)
                 value, body = same_again(value, shape, f"result of {name}", turn.limits.payload_bytes)
                 break
+            except SourceAway as away:
+                await _until_back(turn, path, (options.verb, name), attempt, away, args)
+                await _begin_again(turn, path, (options.verb, name), args, attempt, options)
             except Exception as error:
                 if retry.wants(error, attempt):
                     seconds = retry.wait_seconds(attempt, turn.worker.random.uniform())
                     await _pause(turn, path, (options.verb, name), attempt, seconds, error, args)
-                    if turn.gate.stopping and turn.gate.held(turn.active.address):
-                        turn.hold()
-                        turn.give_up()
                     attempt += 1
+                    await _begin_again(turn, path, (options.verb, name), args, attempt, options)
                     continue
                 await _fail(turn, path, (options.verb, name), args, error, attempt, started, options.labels)
     finally:
@@ -247,6 +249,33 @@ async def _pause(
         turn.busy += 1
 
 
+async def _until_back(
+    turn: Turn, path: str, what: tuple[str, str], attempt: int, away: SourceAway, args: tuple[Any, ...]
+) -> None:
+    """Wait, as rows, until what has not got the call answers again. Then it is the same attempt: nothing has happened."""
+    detail = {"args": args, "attempt": attempt, "error": str(away), "away": away.name}
+    turn.journal(EntryKind.INTENT, path, *what, detail=detail)
+    turn.busy -= 1
+    try:
+        turn.worker.lookout.needed(away.name, away.key, away.answers)
+        await turn.wait_for(path, SOURCE, away.name, detail=encode({"why": str(away)}), silent=True)
+    finally:
+        turn.busy += 1
+
+
+async def _begin_again(
+    turn: Turn, path: str, what: tuple[str, str], args: tuple[Any, ...], attempt: int, options: Options
+) -> None:
+    """Go on with the next attempt, unless it was stopped meanwhile. What must not be done twice is in doubt from here on,
+    whatever the journal says of the attempt before."""
+    if turn.gate.stopping and turn.gate.held(turn.active.address):
+        turn.hold()
+        turn.give_up()
+    if not options.idempotent:
+        turn.journal(EntryKind.INTENT, path, *what, detail={"args": args, "attempt": attempt})
+        await turn.active.flush()
+
+
 async def _again(
     turn: Turn,
     path: str,
@@ -262,6 +291,10 @@ async def _again(
     assert recorded.intent is not None
     detail = turn.detail(recorded.intent)
     attempt = int(detail.get("attempt", 1))
+    if "away" in detail:
+        if path in turn.rows:
+            await turn.wait_for(path, SOURCE, str(detail["away"]), silent=True)
+        return attempt, False, None
     retry_at = int(detail.get("retry_at", 0))
     if retry_at:
         if retry_at > turn.clock.now_ms():

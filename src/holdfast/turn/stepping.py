@@ -88,6 +88,15 @@ class Stepping(Writing):
             await self.worker.new_future()
         return path, recorded
 
+    async def before(self, path: str) -> None:
+        """What is about to wait ahead of the step of this path, and is no step itself, lets a cancellation happen that the
+        journal has at this place."""
+        if self.replay is not None:
+            self.replay.meet(path)
+            self._cancelled_here()
+        if self.halting:
+            await self.worker.new_future()
+
     def give_up(self) -> None:
         """Leave memory from inside a step."""
         if self.held and not self.dead:

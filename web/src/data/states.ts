@@ -22,6 +22,7 @@ export const STATES: Record<State, StateInfo> = {
   working: { word: "Working", tone: "work", help: "Runs right now on a worker.", glyph: `${RING}M7 4.200a2.800 2.800 0 1 1 0 5.600a2.800 2.800 0 1 1 0-5.600Z` },
   queued: { word: "Queued", tone: "work", help: "Has a message and waits for its turn on a worker.", glyph: `${RING}M4.500 7h.1M7 7h.1M9.500 7h.1` },
   provider: { word: "Waits for provider", tone: "provider", help: "No model of its route answers. It goes on by itself when one does; nothing is lost.", glyph: `${RING}M5.500 5v4M8.500 5v4` },
+  tools: { word: "Waits for tool server", tone: "provider", help: "A server of its tools does not answer. It goes on by itself when it does; nothing is lost.", glyph: `${RING}M4.500 7h5M7 4.500v5` },
   agent: { word: "Waits for agent", tone: "wait", help: "Called another agent and sleeps until the answer is there.", glyph: `${RING}M4 7h5.500M7.500 5l2 2-2 2` },
   event: { word: "Waits for event", tone: "rest", help: "Sleeps until an event of a name comes, or its time is over.", glyph: `${RING}M7.500 3.800L5 7.500h3.500L6.500 10.500` },
   retry: { word: "Waits to retry", tone: "provider", help: "A step failed and will be tried again, later each time.", glyph: `${RING}M9.300 6A2.500 2.500 0 1 0 9.500 8M9.500 4.500V6H8` },

@@ -1,7 +1,7 @@
 /** What the operations return (control/views.py, control/command_center_views.py). */
 
 export type State =
-  | "approval" | "input" | "failed" | "stuck" | "working" | "queued" | "provider" | "agent" | "event" | "retry"
+  | "approval" | "input" | "failed" | "stuck" | "working" | "queued" | "provider" | "tools" | "agent" | "event" | "retry"
   | "sleeping" | "paused" | "finished" | "idle" | "retired";
 
 export interface FleetRow {

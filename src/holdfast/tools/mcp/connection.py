@@ -127,7 +127,8 @@ class McpConnection:
     async def listed(self) -> list[types.Tool]:
         """Its tools, as last listed if that is recent. Raises ``Unreached``, ``Lost``, ``MCPError``."""
         async with self._listing:
-            if self._clock.monotonic() >= self._fresh_until:
+            gone = self._life is not None and self._life.over
+            if gone or self._clock.monotonic() >= self._fresh_until:
                 self._fresh_until = self._clock.monotonic() + self._server.refresh_seconds
                 try:
                     self._listed = await self._list()
@@ -136,11 +137,6 @@ class McpConnection:
                     self._fresh_until = 0.0
                     raise
             return self._listed
-
-    @property
-    def last_listed(self) -> list[types.Tool]:
-        """Its tools as of some time ago; empty if they were never listed."""
-        return self._listed
 
     async def call(self, name: str, arguments: dict[str, Any], seconds: float, told: Progress) -> types.CallToolResult:
         """Call a tool, once. Raises ``Unreached``, ``Lost``, ``MCPError``."""

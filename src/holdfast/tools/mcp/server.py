@@ -47,9 +47,10 @@ class McpServer:
         roles: per tool, what its arguments are (see ``Tool``): ``{"send": {"to": "destination"}}``.
         destinations, content: per tool, short for these roles.
         timeout_seconds: of one call.
-        connect_seconds: until it has started and said what it has.
+        connect_seconds: until it has started and said what it has; then it is tried anew.
         refresh_seconds: how old its list of tools may be; it is asked earlier when it says that the list changed.
-        required: whether a turn fails without it, or goes on without its tools.
+        required: while it is away, turns wait for it as rows and go on when it answers, within their own deadline. False:
+            they go on without its tools, which the model and whoever looks are told.
         output_characters: the most text of one result; the rest is cut off, and the model is told.
     """
 

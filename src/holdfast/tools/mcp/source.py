@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from functools import partial
 from typing import Any
 
@@ -15,13 +14,11 @@ from ...domain.retry import Retry
 from ..host import Calling, ToolHost, aside
 from ..naming import safe_name
 from ..roles import known_roles, roles_in
-from ..source import SourceUnavailable
+from ..source import SourceAway, SourceUnavailable, answers
 from ..tool import Tool, ToolFailed
 from .connection import Lost, McpConnection, Unreached
 from .results import read_result
 from .server import McpServer
-
-log = logging.getLogger("holdfast.mcp")
 
 _AGAIN = Retry(attempts=4, initial_seconds=0.2, factor=4.0, maximum_seconds=10.0, on=(Unreached, Lost))
 _AGAIN_IF_NOT_SENT = msgspec.structs.replace(_AGAIN, on=(Unreached,))
@@ -42,10 +39,7 @@ class McpSource:
         try:
             listed = await aside(connection.listed())
         except (Unreached, Lost, MCPError) as error:
-            if not connection.last_listed:
-                raise SourceUnavailable(str(error)) from error
-            log.warning("%s does not list its tools, those of before are used: %s", self._server.name, error)
-            listed = connection.last_listed
+            raise SourceUnavailable(str(error)) from error
         if self._generation != connection.generation:
             only = self._server.only
             self._tools = [self.as_tool(found) for found in listed if only is None or found.name in only]
@@ -64,7 +58,7 @@ class McpSource:
         idempotent = reads or _named(name, server.idempotent) or bool(hints.idempotent_hint)
         known: Any = found.input_schema.get("properties", {})
         return Tool(
-            partial(_call, server, self._connection, name, idempotent),
+            partial(self._call, name, idempotent),
             name=safe_name(server.prefix + name),
             description=found.description or found.title or hints.title or "",
             schema=found.input_schema,
@@ -76,27 +70,30 @@ class McpSource:
             takes_host=True,
         )
 
+    async def _call(self, name: str, idempotent: bool, calling: Calling, /, **arguments: Any) -> list[Text | Media]:
+        server = self._server
 
-async def _call(
-    server: McpServer, connection: McpConnection, name: str, idempotent: bool, calling: Calling, /, **arguments: Any
-) -> list[Text | Media]:
-    def progress(done: float, total: float | None, message: str | None) -> None:
-        calling.tell({"progress": done, "of": total, "text": message or ""})
+        def progress(done: float, total: float | None, message: str | None) -> None:
+            calling.tell({"progress": done, "of": total, "text": message or ""})
 
-    try:
-        result = await aside(connection.call(name, arguments, server.timeout_seconds, progress))
-    except MCPError as error:
-        raise ToolFailed(error.message) from error
-    except RuntimeError as error:  # the library's word for an answer that is not of the tool's own schema
-        raise ToolFailed(f"{server.name} answered with something else than {name} promises: {error}") from error
-    except Lost as error:
-        if idempotent:
-            raise
-        raise ToolFailed(
-            f"The connection to {server.name} was lost ({error}). Whether {name} was done is not known: find out before "
-            "you do it again."
-        ) from error
-    return read_result(result, server.output_characters)
+        try:
+            result = await aside(self._connection.call(name, arguments, server.timeout_seconds, progress))
+        except MCPError as error:
+            raise ToolFailed(error.message) from error
+        except RuntimeError as error:  # the library's word for an answer that is not of the tool's own schema
+            raise ToolFailed(f"{server.name} answered with something else than {name} promises: {error}") from error
+        except Unreached as error:
+            if not server.required:
+                raise
+            raise SourceAway(str(error), server.name, server.key, partial(answers, self)) from error
+        except Lost as error:
+            if idempotent:
+                raise
+            raise ToolFailed(
+                f"The connection to {server.name} was lost ({error}). Whether {name} was done is not known: find out before "
+                "you do it again."
+            ) from error
+        return read_result(result, server.output_characters)
 
 
 def _named(name: str, among: frozenset[str]) -> bool:

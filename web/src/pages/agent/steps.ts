@@ -23,7 +23,7 @@ export interface Step {
 }
 
 /** Verbs that wait for somebody or something else: nothing of ours runs meanwhile. */
-const WAITS = new Set(["sleep", "wait", "ask", "call", "provider"]);
+const WAITS = new Set(["sleep", "wait", "ask", "call", "provider", "source"]);
 
 export function waits(step: Step): boolean {
   return WAITS.has(step.verb);
@@ -128,7 +128,7 @@ export function family(step: Step): Family {
   if (step.verb === "model") return "model";
   if (step.verb === "tool" || step.verb === "run" || step.verb === "sql" || step.verb === "http") return "tool";
   if (step.verb === "call" || step.verb === "send" || step.verb === "publish" || step.verb === "reply") return "message";
-  if (step.verb === "sleep" || step.verb === "wait" || step.verb === "ask" || step.verb === "provider") return "wait";
+  if (step.verb === "sleep" || step.verb === "wait" || step.verb === "ask" || step.verb === "provider" || step.verb === "source") return "wait";
   if (step.verb === "end") return "end";
   if (step.verb === "steer" || step.verb === "steered" || step.verb === "fork") return "person";
   return "state";

@@ -43,6 +43,7 @@ const VERBS: Partial<Record<State, string>> = {
   working: "",
   queued: "Waiting for a worker",
   provider: "Route",
+  tools: "Server",
   agent: "Calls",
   event: "Event",
   retry: "Tries again",
