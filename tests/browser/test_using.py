@@ -127,3 +127,25 @@ def test_a_turn_is_steered_without_stopping_it_and_forked_before_a_step(window: 
     expect(page.locator(".agent-head h1")).to_have_text(f"{name}/another-way")
     expect(page.locator(".agent-head .chip")).to_have_text("Needs input")
     ask(window.base, "kill", address=f"{name}/another-way")
+
+
+def test_a_search_is_saved_watched_and_forgotten(window: Window) -> None:
+    page = window.open("/search?q=stocktake-9&agent=bookkeeper")
+    expect(page.get_by_text("Nothing found")).to_be_visible()
+    page.get_by_role("button", name="Save search").click()
+    dialog = page.locator("dialog[open]")
+    dialog.get_by_placeholder("Name").fill("Stocktakes")
+    dialog.get_by_role("combobox").select_option("inbox")
+    dialog.get_by_role("button", name="Save").click()
+    expect(page.locator(".view.chosen")).to_contain_text("Stocktakes")
+    expect(page.locator(".found-head[data-watched=true]")).to_be_visible()
+    ask(window.base, "send", to="bookkeeper/daily", handler="report", payload=[["stocktake-9", "fables"]])
+    expect(page.locator(".found-head")).to_contain_text("Watching: ", timeout=20_000)
+    expect(page.locator(".event").first).to_contain_text("bookkeeper/daily")
+    page.goto(window.base + "/inbox")
+    expect(page.get_by_text("The search 'Stocktakes' found").first).to_be_visible(timeout=20_000)
+    page.goto(window.base + "/search")
+    page.get_by_role("link", name="Stocktakes").click()
+    page.get_by_role("button", name="Forget the search Stocktakes").click()
+    expect(page.locator(".view")).to_have_count(0)
+    assert ask(window.base, "searches") == []

@@ -112,6 +112,30 @@ def test_the_journal_is_followed(served: Place) -> None:
         served.stop(process)
 
 
+def test_a_search_is_saved_listed_watched_and_removed(served: Place) -> None:
+    served.run("call", "counter/greeter", "greet", "marigold")
+    assert "greeter" in served.run("search", "marigold").out
+    told = served.run("--dry-run", "search", "marigold", "--agent", "counter", "--save", "flowers").out
+    assert "write Search" in told and served.run("searches", "list", "-o", "json").json == []
+    served.run("search", "marigold", "--save", "flowers", "--notify", "mail").failed("search.malformed")
+    saved = served.run("search", "marigold", "--agent", "counter", "--save", "flowers", "-o", "json").json
+    assert (saved["name"], saved["text"], saved["agent"]) == ("flowers", "marigold", "counter")
+    assert [s["name"] for s in served.run("searches", "list", "-o", "json").json] == ["flowers"]
+    newest = served.run("search", "marigold", "-o", "json").json["found"][0]["id"]
+    process = served.start("searches", "watch", "flowers", "--after", str(newest), "-o", "jsonl", log="watched.log")
+    try:
+        served.run("call", "counter/greeter", "greet", "rose")
+        served.run("call", "counter/greeter", "greet", "marigold two")
+        until(lambda: "two" in served.log("watched.log"), "what was watched for")
+        hits = [json.loads(line) for line in served.log("watched.log").splitlines()]
+        assert all(h["id"] > newest and "marigold" in h["words"] for h in hits)
+    finally:
+        process.terminate()
+        process.wait(20)
+    assert served.run("searches", "remove", "flowers").code == 0
+    served.run("searches", "watch", "flowers").failed("search.unknown")
+
+
 @pytest.mark.parametrize("command", ["ps", "asks", "stats", "versions", "agents", "workers", "version"])
 @pytest.mark.parametrize("form", ["table", "json", "jsonl", "yaml"])
 def test_every_listing_in_every_form(served: Place, command: str, form: str) -> None:

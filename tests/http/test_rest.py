@@ -160,3 +160,38 @@ async def test_the_whole_store_is_followed_and_gone_on_with(tmp_path: Path) -> N
         await s.do("call", to="add/b", handler="plus", payload=[1])
         later, _ = await read(at, "add/b")
         assert seen and all(a.endswith("add/a") for a in seen) and all(a.endswith("add/b") for a in later)
+
+
+async def test_a_saved_search_is_watched_and_gone_on_with(tmp_path: Path) -> None:
+    async def read(last: str, count: int) -> list[tuple[str, str]]:
+        seen: list[tuple[str, str]] = []
+        headers = {"Last-Event-ID": last}
+        async with (
+            asyncio.timeout(20),
+            s.client.stream("GET", "/api/v1/searches/Why%20not/watch", headers=headers) as answer,
+        ):
+            id = ""
+            async for line in answer.aiter_lines():
+                if line.startswith("id: "):
+                    id = line[4:]
+                elif line.startswith("data: "):
+                    seen.append((id, json.loads(line[6:])["address"]))
+                    if len(seen) == count:
+                        return seen
+        return seen
+
+    async with site(tmp_path) as s:
+        saved = await s.client.put("/api/v1/searches/Why%20not", json={"text": "because", "agent": "add"})
+        assert (saved.status_code, saved.json()["name"]) == (200, "Why not")
+        for key in ("a", "b", "c"):
+            await s.do("send", to=f"add/{key}", handler="plus", payload=[1, "because"])
+            await s.do("call", to=f"add/{key}", handler="plus", payload=[1])
+            await s.do("send", to=f"add/because-{key}", handler="plus", payload=[1])
+        seen = await read("1", 3)
+        assert len({id for id, _ in seen}) == 3
+        rest = await read(seen[0][0], 2)
+        assert rest == seen[1:]
+        assert (await s.client.get("/api/v1/searches")).json()["items"][0]["agent"] == "add"
+        assert (await s.client.delete("/api/v1/searches/Why%20not")).status_code == 200
+        gone = await s.client.get("/api/v1/searches/Why%20not/watch")
+        assert (gone.status_code, gone.json()["code"]) == (404, "search.unknown")

@@ -71,9 +71,9 @@ def fleet_of(*standings: Standing) -> Fleet:
     return fleet
 
 
-def listed(fleet: Fleet, offset: int = 0, limit: int = 100, **asked: Any) -> list[str]:
+def listed(fleet: Fleet, offset: int = 0, limit: int = 100, who: str = "", **asked: Any) -> list[str]:
     """Addresses on a page."""
-    return [m.address for m in fleet.page(Asked(**asked), offset, limit, NOW).members]
+    return [m.address for m in fleet.page(Asked(**asked), offset, limit, NOW, who).members]
 
 
 def test_who_needs_a_person_comes_first_and_pages_join_up() -> None:
@@ -98,12 +98,32 @@ def test_an_agent_moves_when_its_standing_changes_and_is_counted_once() -> None:
     fleet = fleet_of(standing("1", running=1))
     fleet.learn([standing("1", ended=NOW + 5)], NOW + 5)
     assert fleet.counts() == {"finished": 1}
-    fleet.saw("default/order/1", NOW + 5, NOW + 6)
+    fleet.saw("default/order/1", NOW + 5)
     assert fleet.counts() == {"idle": 1}
     fleet.learn([standing("1", ended=NOW + 9)], NOW + 9)
     assert fleet.counts() == {"finished": 1}
-    fleet.saw("", NOW + 9, NOW + 9)
+    fleet.saw("", NOW + 9)
     assert fleet.counts() == {"idle": 1}
+
+
+def test_what_is_unread_differs_from_person_to_person() -> None:
+    fleet = fleet_of(standing("1", ended=NOW - 9), standing("2", ended=NOW - 5), standing("3"), standing("4", running=1))
+    fleet.read("ada", NOW - 7, {})
+    fleet.read("ben", NOW - 20, {"order/2": NOW})
+    assert fleet.counts("ada") == {"working": 1, "finished": 1, "idle": 2}
+    assert fleet.counts("ben") == {"working": 1, "finished": 1, "idle": 2}
+    assert listed(fleet, who="ada", states=("finished",)) == ["order/2"]
+    assert listed(fleet, who="ben", states=("finished",)) == ["order/1"]
+    assert listed(fleet, who="ben", text="order", states=("idle",)) == ["order/2", "order/3"]
+    assert fleet.page(Asked(text="order"), 0, 10, NOW, "ada").counts == fleet.counts("ada")
+    fleet.saw("", NOW, "ada")
+    assert (fleet.counts("ada").get("finished"), fleet.counts("ben").get("finished")) == (None, 1)
+    changes = fleet.changes
+    fleet.learn([standing("1", ended=NOW + 5)], NOW + 5)
+    assert fleet.changes > changes, "it was finished and is finished, but there is something new to read"
+    assert fleet.counts("ada")["finished"] == 1
+    fleet.saw("default/order/1", NOW + 5, "ben")
+    assert [fleet.counts(who).get("finished") for who in ("ada", "ben")] == [1, None]
 
 
 def test_agents_of_the_runtime_itself_are_not_in_the_fleet() -> None:
@@ -184,6 +204,49 @@ async def test_what_somebody_saw_is_still_seen_after_a_restart(tmp_path: Any) ->
         assert [(v.name, v.query) for v in await runtime.operations.views()] == [("Mine", "state=input")]
         await runtime.operations.drop_view("Mine")
         assert await runtime.operations.views() == []
+
+
+async def test_everybody_reads_for_themselves_and_it_is_known_who_has(tmp_path: Any) -> None:
+    url = f"sqlite:///{tmp_path / 'x.db'}"
+    async with holdfast.Runtime(agents=[desk], store=url) as runtime:
+        ada, ben = (
+            runtime.operations.acting_for(Principal("person", who, "default", frozenset({"*"}))) for who in ("ada", "ben")
+        )
+        await runtime.call(desk["0"].work, 0)
+        heard = ben.pulse()
+        await until(heard, {"finished": 1})
+        await ada.saw(address="desk/0")
+        assert [(await one.fleet()).counts for one in (ada, ben)] == [{"idle": 1}, {"finished": 1}]
+        assert [(await one.glance("desk/0")).row.state for one in (ada, ben)] == ["idle", "finished"]
+        assert [(r.who, r.read) for r in await ben.readers("desk/0")] == [("person:ada", True)]
+        await runtime.call(desk["0"].work, 0)
+        assert [(r.who, r.read) for r in await ben.readers("desk/0")] == [("person:ada", False)]
+        await until(ada.pulse(), {"finished": 1})
+        await ben.saw()
+        assert [(await one.fleet()).counts for one in (ada, ben)] == [{"finished": 1}, {"idle": 1}]
+        assert {(r.who, r.read) for r in await ben.readers("desk/0")} == {("person:ada", False), ("person:ben", True)}
+    async with holdfast.Runtime(agents=[desk], store=url) as runtime:
+        who = Principal("person", "ben", "default", frozenset({"*"}))
+        assert (await runtime.operations.acting_for(who).fleet()).counts == {"idle": 1}
+
+
+async def test_what_failed_says_why_in_lists() -> None:
+    async with holdfast.Runtime(agents=[desk], store="memory://") as runtime:
+        beats = runtime.operations.pulse()
+        await until(beats, {})
+        await runtime.send(desk["2"].work, 2)
+        errors: list[str] = []
+        async with asyncio.timeout(10):
+            while not errors:
+                errors = [e.error for e in (await anext(beats)).events if e.failed]
+        assert errors == ["No."]
+        await until(runtime.operations.pulse(), {"failed": 1})
+        [row] = (await runtime.operations.fleet(states=["failed"])).rows
+        assert row.doing.startswith("1 dead letter: ") and row.doing.endswith("No.")
+        await runtime.send(desk["2"].work, 2)
+        async with asyncio.timeout(10):
+            while not (await runtime.operations.fleet(states=["failed"])).rows[0].doing.startswith("2 dead letters: "):
+                await asyncio.sleep(0.02)
 
 
 async def test_a_story_has_the_question_the_steps_and_the_cause() -> None:

@@ -48,7 +48,7 @@ SAID_OTHERWISE = {
     "text": "file files",
     "documents": "file",
     "kind": "resource",
-    "name": "resource",
+    "name": "resource save",
 }
 """Inputs that a person types in another form."""
 

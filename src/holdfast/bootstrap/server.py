@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from ..control.built_in import BUILT_IN, COMMON
+from ..control.hits import HitTeller
 from ..control.holds import held_in
 from ..control.operations import Operations
 from ..control.sweeping import YOUNG_SECONDS, sweep
@@ -281,6 +282,8 @@ class Server:
             self._beside_do(self._seal())
         if settings.listen is not None and self.engine.worker.seal is None:
             self._beside_do(self._index())
+        if settings.listen is not None:
+            self._beside_do(self._tell_hits())
         if settings.reload and (settings.places or settings.policies):
             self._beside_do(self._reload())
         self._beside_do(self._versions())
@@ -330,6 +333,17 @@ class Server:
             except HoldfastError as error:
                 log.warning("the index of words did not get on: %s", error)
             await clock.sleep(3 * (clock.monotonic() - began) if more else _LOOK_SECONDS)
+
+    async def _tell_hits(self) -> None:
+        """Tell of what saved searches find, if there are any that tell anybody."""
+        clock = self.engine.worker.clock
+        teller = HitTeller(self.store, self.engine.worker, self.engine.flow)
+        while True:
+            await clock.sleep(_LOOK_SECONDS)
+            try:
+                await teller.go_on()
+            except HoldfastError as error:
+                log.warning("what saved searches found was not told: %s", error)
 
     async def _reload(self) -> None:
         clock = self.engine.worker.clock

@@ -81,7 +81,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "Say what is wrong with this installation and what runs on it, and how to mend it; 1 if something is broken.",
     ),
     "do": ("doing", 'Call any operation by its name, as programs do: holdfast do describe \'{"address": "desk/42"}\'.'),
-    "search": ("fleet", "Search the entries of all agents, the newest first."),
+    "search": ("searching", "Search the entries of all agents, the newest first."),
+    "searches": ("searching", "Saved searches (holdfast search --save)."),
     "models": ("models", "The models that agents can ask: list, record, replay."),
     "budget": ("money", "Limits on what agents may spend."),
     "versions": ("looking", "Versions of code, and who still needs which."),
@@ -97,6 +98,6 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "audit": ("auditing", "Signed proof of what happened, and the search in it."),
     "grant": ("approving", "What needs no more asking, and who said so."),
     "fleet": ("fleet", "All agents by how much they need a person."),
-    "view": ("fleet", "Saved views of the fleet and of searches."),
+    "view": ("fleet", "Saved views of the fleet."),
 }
 """By name: the file beside this one, and the first line of help."""

@@ -1,4 +1,4 @@
-"""The fleet as the command center shows it: fleet, view and search."""
+"""The fleet as the command center shows it: fleet and view."""
 
 from __future__ import annotations
 
@@ -6,24 +6,22 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .options import Address, Format, Output, StoreUrl, Url
+from .options import Address, Format, Output, Url
 
 if TYPE_CHECKING:
     from ..sdk.client import Client
     from .output import Column
 
 fleet = typer.Typer(help="All agents by how much they need a person.", no_args_is_help=True, rich_markup_mode=None)
-view = typer.Typer(help="Saved views of the fleet and of searches.", no_args_is_help=True, rich_markup_mode=None)
+view = typer.Typer(help="Saved views of the fleet.", no_args_is_help=True, rich_markup_mode=None)
 
 ViewName = Annotated[str, typer.Argument(help="The view's name.", metavar="NAME")]
-Page = Annotated[str, typer.Option("--page", help="Where it belongs: fleet or search.")]
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.add_typer(fleet, name="fleet")
     app.add_typer(view, name="view")
-    app.command()(search)
 
 
 @fleet.command("list")
@@ -91,56 +89,25 @@ def seen(
     output: Output = Format.table,
     url: Url = "",
 ) -> None:
-    """Mark what agents finished as seen."""
+    """Mark what agents finished as seen by you."""
     from . import session
     from .output import show_one
 
     show_one(session.run(lambda c: c.saw(address=address), url), output)
 
 
-def search(
-    text: Annotated[
-        str, typer.Argument(help='Words that are all there; "in this order", begin*, -without.', show_default=False)
-    ] = "",
-    agent: Annotated[
-        str, typer.Option("--agent", help="Only of this name or address, or name/begin*.", show_default=False)
-    ] = "",
-    verb: Annotated[str, typer.Option("--verb", help="Only these steps: model, tool, call, ...", show_default=False)] = "",
-    failed: Annotated[bool, typer.Option("--failed", help="Only steps that failed.")] = False,
-    by: Annotated[str, typer.Option("--by", help="Only what this person or agent is behind.", show_default=False)] = "",
-    before: Annotated[int, typer.Option("--before", help="Go on before this entry.", show_default=False)] = 0,
-    limit: Annotated[int, typer.Option("--limit", help="Rows at most.")] = 50,
-    output: Output = Format.table,
-    url: Url = "",
-    store: StoreUrl = "",
-) -> None:
-    """Search the entries of all agents, the newest first."""
+@fleet.command("readers")
+def readers(address: Address, output: Output = Format.table, url: Url = "") -> None:
+    """Tell who has read what an agent finished last."""
     from . import session
-    from .output import clock, say, show, show_one
+    from .output import clock, show
 
-    given: dict[str, Any] = {
-        "text": text,
-        "agent": agent,
-        "verb": verb,
-        "by": by,
-        "failed": failed,
-        "before": before,
-        "limit": limit,
-    }
-    page = session.run(lambda c: c.search(**given), url, store)
-    if output is not Format.table:
-        show_one(page, output)
-        return
     columns: list[Column] = [
-        ("AT", lambda f: clock(f.at)),
-        ("ADDRESS", lambda f: f.address),
-        ("SEQ", lambda f: f.seq),
-        ("WHAT", lambda f: f"{f.verb} {f.name}"),
-        ("WORDS", lambda f: f.error or f.words),
+        ("WHO", lambda r: r.who),
+        ("READ IT", lambda r: "yes" if r.read else "no"),
+        ("LOOKED", lambda r: clock(r.until)),
     ]
-    show(page.found, columns, output, "nothing was found")
-    if page.before:
-        say(f"(there is more: --before {page.before})")
+    show(session.run(lambda c: c.readers(address), url), columns, output, "nobody has looked")
 
 
 @view.command("list")
@@ -162,7 +129,7 @@ def list_views(output: Output = Format.table, url: Url = "") -> None:
 def save_view(
     name: ViewName,
     query: Annotated[str, typer.Argument(help="As in the page's address.")],
-    page: Page = "fleet",
+    page: Annotated[str, typer.Option("--page", help="Where it belongs: fleet.")] = "fleet",
     output: Output = Format.table,
     url: Url = "",
 ) -> None:
@@ -174,9 +141,9 @@ def save_view(
 
 
 @view.command("remove")
-def remove_view(name: ViewName, page: Page = "fleet", output: Output = Format.table, url: Url = "") -> None:
+def remove_view(name: ViewName, output: Output = Format.table, url: Url = "") -> None:
     """Forget a saved view."""
     from . import session
     from .output import show_one
 
-    show_one(session.run(lambda c: c.drop_view(name=name, page=page), url), output)
+    show_one(session.run(lambda c: c.drop_view(name=name), url), output)

@@ -9,9 +9,10 @@ from .habits import habits
 from .identity.held import token
 from .outside import ASK, ASK_SPEC, outside
 from .schedules import schedule
+from .searches import search
 from .subscriptions import subscription
 
-BUILT_IN = (schedule, subscription, outside, token, approval, habits, desk)
+BUILT_IN = (schedule, subscription, outside, token, approval, habits, desk, search)
 COMMON = {ASK: ASK_SPEC, FORK: PLANT}
 
 __all__ = ["BUILT_IN", "COMMON"]

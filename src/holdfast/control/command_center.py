@@ -2,34 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import msgspec
 
-from ..domain.address import Address, name_of, short
+from ..domain.address import Address, name_of, short, tenant_of
 from ..domain.errors import NotFound, Rejected
-from ..domain.message import Message
+from ..domain.message import Message, Status
 from ..domain.principal import Principal
 from ..insight.fleet import Asked, Fleet, Member
 from ..insight.pulse import Beat, Pulse
-from ..insight.search import Page, Search
 from ..insight.states import STATES
 from ..insight.turns import turns_of
-from ..insight.words import parse, within
 from ..journal.codec import decode_any, decode_arguments
 from ..mailbox.worker import Worker
-from ..ports.lookup import Terms
 from ..ports.store import Store
 from ..turn.definition import Registry
 from . import desk, reading
-from .command_center_views import CauseView, FleetRow, FleetView, Glance, SavedViewView, StepCost, Story, TurnLine
+from .command_center_views import (
+    CauseView,
+    FleetRow,
+    FleetView,
+    Glance,
+    ReaderView,
+    SavedViewView,
+    StepCost,
+    Story,
+    TurnLine,
+)
 from .registry import operation
 from .views import AgentView, Done, EntryView, Question
 
 _MOST_ROWS = 500
 _TURN_ENTRIES = 5_000
 _DAY_MS = 86_400_000
+_DEAD_LETTERS = 1_000
 ORDERS = ("need", "name", "recent", "cost", "entries")
 
 
@@ -42,7 +50,6 @@ class CommandCenterOperations:
     principal: Principal
     center: Pulse
     """This process's reading of the whole store."""
-    _searching: Search | None = None
 
     # -- the fleet ----------------------------------------------------------------------------------------------
 
@@ -71,9 +78,11 @@ class CommandCenterOperations:
         fleet = await self._fleet()
         asked = Asked(text.strip(), tuple(sorted(states or ())), name, version, quiet, order)
         now = self.worker.clock.now_ms()
-        page = fleet.page(asked, max(0, offset), min(max(0, limit), _MOST_ROWS), now)
+        who = self.principal.actor
+        page = fleet.page(asked, max(0, offset), min(max(0, limit), _MOST_ROWS), now, who)
+        errors = await self._errors([m for m in page.members if fleet.state_for(m, who) == "failed"])
         return FleetView(
-            rows=[self._row(member, now) for member in page.members],
+            rows=[self._row(member, fleet, now, errors.get(member.at.address, "")) for member in page.members],
             matched=page.matched,
             total=len(fleet),
             counts=page.counts,
@@ -85,7 +94,7 @@ class CommandCenterOperations:
     async def pulse(self, after: int = 0) -> AsyncIterator[Beat]:
         """Follow the whole store: new journal entries of all agents in their lightest form, and the fleet's counts."""
         await self._fleet()
-        async for beat in self.center.beats(after, self.principal.within):
+        async for beat in self.center.beats(after, self.principal.within, self.principal.actor):
             yield beat
 
     @operation(path="GET /agents/{address}/glance", command="fleet show", changes=False, errors=("agent.unknown",))
@@ -103,7 +112,7 @@ class CommandCenterOperations:
         published = [d for d in await self.store.definitions() if d.name == name_of(target)]
         definition = self.registry.find(name_of(target))
         return Glance(
-            row=self._row(member, now),
+            row=self._row(member, fleet, now, (await self._errors([member])).get(target, "")),
             agent=agent,
             turns=[TurnLine(**msgspec.structs.asdict(t)) for t in turns_of(rows, self.worker)],
             handlers=published[0].handlers if published else {},
@@ -154,48 +163,41 @@ class CommandCenterOperations:
 
     @operation(path="POST /seen", command="fleet seen")
     async def saw(self, address: str = "", until: int = 0) -> Done:
-        """Mark what an agent (all of them, if none is named) finished as seen, up to a time in milliseconds or now."""
+        """Mark what an agent (all of them, if none is named) finished as seen by you, up to a time in milliseconds or
+        now."""
         until = until or self.worker.clock.now_ms()
+        who = self.principal.actor
         target = self.principal.place(address) if address else ""
         fleet = await self._fleet()
-        fleet.saw(target, until, self.worker.clock.now_ms())
-        await self._ask(self._desk, "saw", [{address: until} if address else {}, 0 if address else until], "")
+        mine = desk.address_of(who, self.principal.home)
+        await self._ask(mine, "saw", [{short(target): until} if address else {}, 0 if address else until, who], "")
+        fleet.saw(target, until, who)
         return Done(note=f"seen: {address or 'everything'}")
 
-    @operation(path="GET /search", command="search", changes=False)
-    async def search(
-        self,
-        text: str = "",
-        agent: str = "",
-        verb: str = "",
-        by: str = "",
-        failed: bool = False,
-        before: int = 0,
-        limit: int = 100,
-    ) -> Page:
-        """Search the entries of all agents, the newest first, from ``before`` backwards. ``text``: words that are all there;
-        "words in this order", begin*, -without. ``agent``: a name, an address, or name/begin*; ``verb``: model, tool, call,
-        ask, ...; ``by``: a person or agent who sent the message of the turn, or delegated its work; ``failed``: steps that
-        failed."""
-        who = self.principal
-        place = who.within if not agent else agent if agent.count("/") == 2 else f"{who.home}/{agent}"
-        if place:
-            who.check_reach(place.partition("/")[0])
-        whole, begins = within(place) if place else ("", "")
-        marks = (whole, f"verb:{verb}" if verb else "", f"by:{short(by)}" if by else "", "failed" if failed else "")
-        terms = Terms(parse(text), tuple(mark for mark in marks if mark), begins)
-        return await self._search().look(terms, before, max(1, min(limit, 500)))
-
-    def _search(self) -> Search:
-        if self._searching is None:
-            self._searching = Search(self.store, self.worker.clock, self.worker.seal)
-        return self._searching
+    @operation(path="GET /agents/{address}/readers", command="fleet readers", changes=False, errors=("agent.unknown",))
+    async def readers(self, address: str) -> list[ReaderView]:
+        """Tell who has read what an agent finished last, who read most recently first."""
+        target = self.principal.place(address)
+        [standing] = await self.store.standings([target]) or [None]
+        if standing is None:
+            raise reading.unknown(address)
+        found: list[ReaderView] = []
+        after = ""
+        while rows := await self.store.agents(like=f"{tenant_of(target)}/{desk.NAME}/", after=after, limit=500):
+            for row in rows:
+                after = row.address
+                seen = await self._seen(Address(row.address))
+                until = max(seen.until, seen.agents.get(short(target), 0)) if seen is not None and seen.who else 0
+                if seen is not None and until:
+                    read = bool(standing.ended) and until >= standing.ended
+                    found.append(ReaderView(who=short(seen.who), until=until, read=read))
+        return sorted(found, key=lambda r: -r.until)
 
     # -- what supervisors keep ----------------------------------------------------------------------------------
 
     @operation(path="GET /views", command="view list", changes=False)
     async def views(self) -> list[SavedViewView]:
-        """List the saved views of the fleet and of searches."""
+        """List the saved views of the fleet."""
         kept = (await self.store.state(self._desk)).get("views")
         found: Any = reading.plain(kept.value, self.worker) if kept is not None else None
         saved: list[desk.SavedView] = msgspec.convert(found or [], list[desk.SavedView])
@@ -204,8 +206,11 @@ class CommandCenterOperations:
     @operation(path="PUT /views/{name}", command="view save", errors=("view.malformed",))
     async def save_view(self, name: str, page: str, query: str, by: str = "person", key: str = "") -> SavedViewView:
         """Give a way to look a name. The same name on the same page again replaces it."""
-        if not name.strip() or len(name) > 80 or page not in ("fleet", "search") or len(query) > 2_000:
-            raise Rejected("view.malformed", "A view has a name of up to 80 characters, and belongs to fleet or search.")
+        if not name.strip() or len(name) > 80 or page != "fleet" or len(query) > 2_000:
+            raise Rejected(
+                "view.malformed",
+                "A view has a name of up to 80 characters, and belongs to fleet; searches are saved with save_search.",
+            )
         view = desk.SavedView(name.strip(), page, query, by, self.worker.clock.now_ms())
         await self._ask(self._desk, "keep", [view], key)
         return SavedViewView(name=view.name, page=page, query=query, by=by, at=view.at)
@@ -219,24 +224,43 @@ class CommandCenterOperations:
 
     async def _fleet(self) -> Fleet:
         """The agents that the principal reaches."""
-        within = self.principal.within
-        if not self.center.knows(within):
-            kept = (await self.store.state(self._desk)).get("seen")
-            seen = msgspec.convert(reading.plain(kept.value, self.worker), desk.Seen) if kept else desk.Seen()
-            self.center.read(within, seen.until or self.worker.clock.now_ms() - _DAY_MS, seen.agents)
+        within, who = self.principal.within, self.principal.actor
+        if not self.center.knows(within, who):
+            seen = await self._seen(desk.address_of(who, self.principal.home)) or await self._seen(self._desk) or desk.Seen()
+            self.center.read(within, who, seen.until or self.worker.clock.now_ms() - _DAY_MS, seen.agents)
         return await self.center.ready(within)
+
+    async def _seen(self, at: Address) -> desk.Seen | None:
+        """What a desk says that was read; that of everybody is what stores of older versions have."""
+        kept = (await self.store.state(at)).get("seen")
+        return msgspec.convert(reading.plain(kept.value, self.worker), desk.Seen) if kept is not None else None
+
+    async def _errors(self, members: Sequence[Member]) -> dict[str, str]:
+        """Why the newest dead letter of each died; looked up again when there is another one."""
+        found: dict[str, str] = {}
+        for member in members:
+            at = member.at
+            known = self.center.errors.get(at.address)
+            if at.dead and (known is None or known[0] != at.dead):
+                dead = await self.store.messages(statuses=(Status.DEAD,), address=at.address, limit=_DEAD_LETTERS)
+                error = (await reading.dead_letter(dead[-1], self.store, self.worker)).error if dead else ""
+                known = self.center.errors[at.address] = (at.dead, error)
+            if at.dead and known is not None:
+                found[at.address] = known[1]
+        return found
 
     @property
     def _desk(self) -> Address:
         return desk.address_in(self.principal.home)
 
-    def _row(self, member: Member, now: int) -> FleetRow:
+    def _row(self, member: Member, fleet: Fleet, now: int, error: str) -> FleetRow:
         at = member.at
+        state = fleet.state_for(member, self.principal.actor)
         return FleetRow(
             address=member.address,
             name=member.name,
-            state=member.state,
-            doing=_doing(member, decode_any(self._open(at.detail)) if at.detail else None),
+            state=state,
+            doing=_doing(member, decode_any(self._open(at.detail)) if at.detail else None, error),
             since=member.since,
             handler=at.handler,
             version=at.version,
@@ -262,8 +286,8 @@ class CommandCenterOperations:
         raise NotImplementedError
 
 
-def _doing(member: Member, detail: dict[str, Any] | None) -> str:
-    """What a state is about: the question, the name of what it waits for, the handler that runs."""
+def _doing(member: Member, detail: dict[str, Any] | None, error: str) -> str:
+    """What a state is about: the question, the name of what it waits for, the handler that runs, what went wrong."""
     at = member.at
     told: dict[str, Any] = detail or {}
     if at.verb == "ask":
@@ -273,7 +297,8 @@ def _doing(member: Member, detail: dict[str, Any] | None) -> str:
     if at.verb and member.state not in ("working", "paused", "retired"):
         return at.name
     if member.state == "failed":
-        return f"{at.dead} dead letter{'s' if at.dead > 1 else ''}"
+        letters = f"{at.dead} dead letter{'s' if at.dead > 1 else ''}"
+        return f"{letters}: {error}" if error else letters
     return at.handler
 
 

@@ -41,6 +41,15 @@ class FleetView(View):
     at: int
 
 
+class ReaderView(View):
+    """Somebody who looks at what agents finish. ``until``: what ended up to then they have read, in milliseconds; ``read``:
+    so they have read what this agent finished last."""
+
+    who: str
+    until: int
+    read: bool
+
+
 class Glance(View):
     """One agent as its page shows it. ``turns``: its turns, newest first; ``handlers``: what it can be sent."""
 

@@ -1,10 +1,12 @@
-"""The supervisors' desk, as an agent like any other: ``holdfast.desk/everyone``, one in each tenant.
+"""The supervisors' desks, as agents like any other: ``holdfast.desk/everyone``, one in each tenant, and one for each person.
 
-What people keep about the fleet is its state: saved views, and up to when somebody has looked at what. So it survives what
-agents survive, is the same in every browser, and needs no table of its own (compare ``schedules``).
+What people keep about the fleet is their state: saved views, and up to when whoever it is has looked at what. So it survives
+what agents survive, is the same in every browser, and needs no table of its own (compare ``schedules``).
 """
 
 from __future__ import annotations
+
+from hashlib import sha256
 
 import msgspec
 
@@ -14,6 +16,7 @@ from ..turn.context import Context
 
 NAME = "holdfast.desk"
 _MOST_READ = 5_000
+_LONGEST_KEY = 200
 
 desk = Agent(NAME, description="What supervisors keep: saved views, and what they have seen.")
 
@@ -23,8 +26,14 @@ def address_in(tenant: str) -> Address:
     return make(NAME, "everyone", tenant)
 
 
+def address_of(who: str, tenant: str) -> Address:
+    """The desk of somebody, named by their subject."""
+    key = who.replace("/", ":")
+    return make(NAME, key if len(key) <= _LONGEST_KEY else sha256(key.encode()).hexdigest(), tenant)
+
+
 class SavedView(msgspec.Struct):
-    """A way to look that somebody gave a name. ``page``: fleet or search; ``query``: as in its address."""
+    """A way to look that somebody gave a name. ``page``: fleet; ``query``: as in its address."""
 
     name: str
     page: str
@@ -34,10 +43,11 @@ class SavedView(msgspec.Struct):
 
 
 class Seen(msgspec.Struct):
-    """What was looked at: everything up to ``until``, single agents longer than that."""
+    """What ``who`` looked at: everything up to ``until``, single agents longer than that. Times in milliseconds."""
 
     until: int = 0
     agents: dict[str, int] = {}
+    who: str = ""
 
 
 @desk.handler
@@ -58,14 +68,14 @@ async def drop(ctx: Context, page: str, name: str) -> bool:
 
 
 @desk.handler
-async def saw(ctx: Context, agents: dict[str, int], until: int = 0) -> None:
+async def saw(ctx: Context, agents: dict[str, int], until: int = 0, who: str = "") -> None:
     """Somebody looked."""
     seen: Seen = await ctx.state.get("seen", Seen(), type=Seen)
-    seen.until = max(seen.until, until)
+    seen.until, seen.who = max(seen.until, until), who or seen.who
     merged = {**seen.agents, **agents}
     recent = sorted(((ms, a) for a, ms in merged.items() if ms > seen.until), reverse=True)[:_MOST_READ]
     seen.agents = {a: ms for ms, a in recent}
     await ctx.state.set("seen", seen)
 
 
-__all__ = ["NAME", "SavedView", "Seen", "address_in", "desk"]
+__all__ = ["NAME", "SavedView", "Seen", "address_in", "address_of", "desk"]

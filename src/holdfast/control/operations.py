@@ -14,6 +14,7 @@ from ..domain.errors import Rejected
 from ..domain.principal import OWNER, Principal
 from ..flow import Flow
 from ..insight.pulse import Pulse
+from ..insight.watching import Watching
 from ..mailbox.worker import Worker
 from ..ports.resources import Named
 from ..ports.store import Store
@@ -39,6 +40,7 @@ from .registry import find
 from .rehearsal import rehearse
 from .resources.operations import ResourceOperations, resource_key
 from .scheduling import ScheduleOperations
+from .searching import SearchOperations
 from .steering import SteeringOperations
 
 
@@ -62,6 +64,7 @@ class Operations(
     ResourceOperations,
     DiagnosisOperations,
     CommandCenterOperations,
+    SearchOperations,
 ):
     """See the module. ``worker`` is this process's; it need not serve any definition itself.
 
@@ -80,6 +83,7 @@ class Operations(
         self.flow = flow
         self.registry = registry
         self.center = Pulse(store, worker)
+        self.watching = Watching(store, worker.clock, worker.seal)
 
     def acting_for(self, principal: Principal) -> Operations:
         """The same operations in the name of somebody else."""

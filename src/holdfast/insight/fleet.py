@@ -15,10 +15,12 @@ import msgspec
 
 from ..domain.address import name_of, short
 from ..ports.feed import Standing
+from .readers import Reader
 from .states import QUIET, STATES, state_of
 
 BUILT_IN = "holdfast."
 _KEEP_MS = 1_000
+_MOST_READERS = 1_000
 
 
 class Member(msgspec.Struct, gc=False):
@@ -55,16 +57,18 @@ class Page(msgspec.Struct):
 
 
 class Fleet:
-    """See the module. Times are given, never looked up. ``within``: the beginning of its agents' addresses."""
+    """See the module. Times are given, never looked up. ``within``: the beginning of its agents' addresses.
+
+    What is finished and unread differs from person to person: ``who`` in its methods is one that ``read`` was called for.
+    """
 
     def __init__(self, within: str = "") -> None:
         self.within = within
         self._buckets: dict[str, dict[str, Member]] = {state: {} for state in STATES}
         self._names: dict[str, int] = {}
         self._members: dict[str, Member] = {}
-        self._kept: dict[Asked, tuple[int, list[Member], dict[str, int], dict[str, int]]] = {}
-        self.read_until = 0
-        self.read: dict[str, int] = {}
+        self._kept: dict[tuple[str, Asked], tuple[int, list[Member], dict[str, int], dict[str, int]]] = {}
+        self._readers: dict[str, Reader] = {"": Reader()}
         self.changes = 0
 
     def __len__(self) -> int:
@@ -87,32 +91,56 @@ class Fleet:
 
     def _place(self, member: Member, now: int) -> None:
         at = member.at
-        state = state_of(at, max(self.read_until, self.read.get(member.address, 0)))
-        if state == member.state:
-            if at.since:
-                member.since = at.since
-            return
-        if member.state:
-            del self._buckets[member.state][at.address]
-            member.since = at.since or now
-        else:
-            member.since = at.since or at.ended or at.created
-        member.state = state
-        self._buckets[state][at.address] = member
-        self.changes += 1
+        state = state_of(at, 0)
+        if state != member.state:
+            if member.state:
+                del self._buckets[member.state][at.address]
+                member.since = at.since or now
+            else:
+                member.since = at.since or at.ended or at.created
+            member.state = state
+            self._buckets[state][at.address] = member
+            self.changes += 1
+        elif at.since:
+            member.since = at.since
+        for reader in self._readers.values():
+            self.changes += reader.note(member)
 
-    def saw(self, address: str, until: int, now: int) -> None:
-        """Somebody has looked at an agent (at all of them for ``""``): what ended until then is read."""
-        if address:
-            self.read[short(address)] = until
-            member = self._members.get(address)
-            if member is not None:
-                self._place(member, now)
+    # -- who has read what --------------------------------------------------------------------------------------
+
+    def knows(self, who: str) -> bool:
+        """Whether it is known what somebody has read."""
+        return who in self._readers
+
+    def read(self, who: str, until: int, agents: dict[str, int]) -> None:
+        """Begin to tell what somebody has not read: what ended up to ``until``, or an agent's own time, they have."""
+        reader = Reader(until, agents)
+        reader.begin(self._buckets["finished"].values())
+        while len(self._readers) >= _MOST_READERS:
+            self._readers.pop(next(name for name in self._readers if name))
+        self._readers[who] = reader
+
+    def saw(self, address: str, until: int, who: str = "") -> None:
+        """Somebody has looked at an agent (at all of them for ``""``): what ended until then they have read."""
+        reader = self._reader(who)
+        self.changes += 1
+        self._kept.clear()
+        if not address:
+            reader.saw(until)
             return
-        self.read_until = until
-        self.read = {a: ms for a, ms in self.read.items() if ms > until}
-        for member in list(self._buckets["finished"].values()):
-            self._place(member, now)
+        reader.saw_one(short(address), until)
+        if (member := self._members.get(address)) is not None:
+            reader.note(member)
+
+    def state_for(self, member: Member, who: str = "") -> str:
+        """An agent's state as somebody sees it."""
+        return "idle" if member.state == "finished" and member.at.address not in self._reader(who).unread else member.state
+
+    def _reader(self, who: str) -> Reader:
+        """What somebody has read; whoever is asked for is forgotten last."""
+        reader = self._readers.pop(who, None) or Reader()
+        self._readers[who] = reader
+        return reader
 
     def spent(self, address: str, nanos: int, tokens: int) -> None:
         """A model's answer was paid for."""
@@ -124,50 +152,65 @@ class Fleet:
 
     # -- asking -------------------------------------------------------------------------------------------------
 
-    def counts(self) -> dict[str, int]:
+    def counts(self, who: str = "") -> dict[str, int]:
         """How many agents are in each state; states without any are left out."""
-        return {state: len(bucket) for state, bucket in self._buckets.items() if bucket}
+        counts = {state: len(bucket) for state, bucket in self._buckets.items()}
+        unread = len(self._reader(who).unread)
+        counts["idle"] += counts["finished"] - unread
+        counts["finished"] = unread
+        return {state: count for state, count in counts.items() if count}
 
     def member(self, address: str) -> Member | None:
         """One agent by its full address."""
         return self._members.get(address)
 
-    def page(self, asked: Asked, offset: int, limit: int, now: int) -> Page:
+    def page(self, asked: Asked, offset: int, limit: int, now: int, who: str = "") -> Page:
         """Some agents. A filter by words and an order other than ``need`` may be a second old."""
         if not asked.text and not asked.name and not asked.version and asked.order == "need":
-            counts = self.counts()
+            counts = self.counts(who)
             matched = sum(n for state, n in counts.items() if self._wanted(state, asked))
-            return Page(list(islice(self._in_need(asked), offset, offset + limit)), matched, counts, dict(self._names))
-        kept = self._kept.get(asked)
+            return Page(list(islice(self._in_need(asked, who), offset, offset + limit)), matched, counts, dict(self._names))
+        kept = self._kept.get((who, asked))
         if kept is None or now - kept[0] > _KEEP_MS:
             if len(self._kept) > 50:
                 self._kept.clear()
-            kept = self._kept[asked] = (now, *self._look(asked))
+            kept = self._kept[who, asked] = (now, *self._look(asked, who))
         _, found, counts, names = kept
         return Page(found[offset : offset + limit], len(found), counts, names)
 
     def _wanted(self, state: str, asked: Asked) -> bool:
         return state in asked.states if asked.states else asked.quiet or state not in QUIET
 
-    def _in_need(self, asked: Asked) -> Iterator[Member]:
-        for state, bucket in self._buckets.items():
+    def _in_need(self, asked: Asked, who: str) -> Iterator[Member]:
+        for state in STATES:
             if self._wanted(state, asked):
-                yield from reversed(bucket.values()) if state in ("idle", "finished") else bucket.values()
+                yield from self._in_state(state, who)
 
-    def _look(self, asked: Asked) -> tuple[list[Member], dict[str, int], dict[str, int]]:
+    def _in_state(self, state: str, who: str) -> Iterator[Member]:
+        """The agents of a state: who waits longest comes first, who ended last comes first."""
+        bucket, unread = self._buckets[state], self._reader(who).unread
+        if state == "finished":
+            yield from reversed(unread.values())
+        elif state == "idle":
+            yield from (m for m in reversed(self._buckets["finished"].values()) if m.at.address not in unread)
+            yield from reversed(bucket.values())
+        else:
+            yield from bucket.values()
+
+    def _look(self, asked: Asked, who: str) -> tuple[list[Member], dict[str, int], dict[str, int]]:
         words = asked.text.lower().split()
         counts: dict[str, int] = {}
         names: dict[str, int] = {}
         found: list[Member] = []
-        for state, bucket in self._buckets.items():
-            matching = [m for m in bucket.values() if _matches(m, asked, words)]
+        for state in STATES:
+            matching = [m for m in self._in_state(state, who) if _matches(m, asked, words)]
             if not matching:
                 continue
             counts[state] = len(matching)
             for member in matching:
                 names[member.name] = names.get(member.name, 0) + 1
             if self._wanted(state, asked):
-                found += reversed(matching) if state in ("idle", "finished") else matching
+                found += matching
         if asked.order in _ORDERS:
             found.sort(key=_ORDERS[asked.order])
         return found, counts, names

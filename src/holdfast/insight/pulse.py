@@ -30,6 +30,7 @@ _CENSUS = 20_000
 _TAIL = 2_000
 _SEED = 20_000
 _SHOWN = 500
+_ERROR = 160
 _BEHIND = 20_000
 _QUIET_SECONDS = 10.0
 _SWEEP_SECONDS = 60.0
@@ -39,7 +40,8 @@ _BUFFERED = 100
 
 
 class Event(msgspec.Struct, array_like=True, gc=False):
-    """A journal entry at its lightest, as an array: id, address, seq, turn, kind, verb, name, at, took, failed."""
+    """A journal entry at its lightest, as an array: id, address, seq, turn, kind, verb, name, at, took, failed, and the
+    error of one that failed."""
 
     id: int
     address: str
@@ -51,6 +53,7 @@ class Event(msgspec.Struct, array_like=True, gc=False):
     at: int
     took: int
     failed: bool
+    error: str = ""
 
 
 class Beat(msgspec.Struct):
@@ -72,14 +75,15 @@ class Beat(msgspec.Struct):
 
 
 class Pulse:
-    """See the module. One per process."""
+    """See the module. One per process. ``errors``: of agents' newest dead letters, with how many they had then."""
 
     def __init__(self, store: Store, worker: Worker) -> None:
         self._fleets: dict[str, Fleet] = {}
+        self.errors: dict[str, tuple[int, str]] = {}
         self._sparks = Sparks()
         self._store = store
         self._worker = worker
-        self._listeners: dict[asyncio.Queue[Beat], str] = {}
+        self._listeners: dict[asyncio.Queue[Beat], tuple[str, str]] = {}
         self._after = -1
         self._paid = 0
         self._holes: dict[int, float] = {}
@@ -92,16 +96,16 @@ class Pulse:
 
     # -- for whoever asks ---------------------------------------------------------------------------------------
 
-    def knows(self, within: str) -> bool:
-        """Whether there is a fleet of these agents already."""
-        return within in self._fleets
+    def knows(self, within: str, who: str) -> bool:
+        """Whether there is a fleet of these agents already, and whether it is known what somebody has read of it."""
+        return within in self._fleets and self._fleets[within].knows(who)
 
-    def read(self, within: str, until: int, agents: dict[str, int]) -> None:
-        """Begin a fleet of the agents whose addresses begin so; what ended up to then somebody has seen."""
+    def read(self, within: str, who: str, until: int, agents: dict[str, int]) -> None:
+        """Begin a fleet of the agents whose addresses begin so, if there is none, and tell it what somebody has read."""
         if within not in self._fleets:
-            self._fleets[within] = fleet = Fleet(within)
-            fleet.read_until, fleet.read = until, dict(agents)
+            self._fleets[within] = Fleet(within)
             self._loading = None  # it is taken in, too
+        self._fleets[within].read(who, until, agents)
 
     async def ready(self, within: str = "") -> Fleet:
         """The fleet, taken in and as fresh as the journal is."""
@@ -122,13 +126,13 @@ class Pulse:
         """See ``Sparks``."""
         return self._sparks.of(address, now)
 
-    async def beats(self, after: int = 0, within: str = "") -> AsyncIterator[Beat]:
-        """Listen to the agents whose addresses begin with ``within``; first to what came after ``after``, unless that is
-        too much."""
+    async def beats(self, after: int = 0, within: str = "", who: str = "") -> AsyncIterator[Beat]:
+        """Listen to the agents whose addresses begin with ``within``, with counts as ``who`` sees them; first to what came
+        after ``after``, unless that is too much."""
         await self.ready(within)
         queue: asyncio.Queue[Beat] = asyncio.Queue(_BUFFERED)
-        yield await self._first(after, within)
-        self._listeners[queue] = within
+        yield await self._first(after, within, who)
+        self._listeners[queue] = (within, who)
         if not self._running:
             self._running = True
             self._worker.spawn(self._follow())
@@ -142,8 +146,8 @@ class Pulse:
         finally:
             del self._listeners[queue]
 
-    async def _first(self, after: int, within: str) -> Beat:
-        beat = Beat(self._after, self._worker.clock.now_ms(), counts=self._fleets[within].counts())
+    async def _first(self, after: int, within: str, who: str) -> Beat:
+        beat = Beat(self._after, self._worker.clock.now_ms(), counts=self._fleets[within].counts(who))
         if 0 < after < self._after:
             rows = await self._store.history(after, _SHOWN + 1, within)
             beat.gap = len(rows) > _SHOWN or bool(rows and rows[0].id > after + 1)
@@ -195,19 +199,20 @@ class Pulse:
         rows, gap = await self._read()
         if self._dirty or any(f.changes != self._changes.get(w) for w, f in self._fleets.items()):
             await self._refresh()
-        for within in set(self._listeners.values()):
+        changed = {w: f.changes != self._changes.get(w) for w, f in self._fleets.items()}
+        for within, who in set(self._listeners.values()):
             fleet = self._fleets[within]
             events = [event for row, event in rows if row.address.startswith(within)]
-            counts = {} if self._changes.get(within) == fleet.changes else fleet.counts()
+            counts = fleet.counts(who) if changed[within] else {}
             self._changes[within] = fleet.changes
             if events or counts or gap:
                 left_out = max(0, len(events) - _SHOWN)
                 now = self._worker.clock.now_ms()
-                self._tell(within, Beat(self._after, now, events[-_SHOWN:], left_out, counts, gap))
+                self._tell((within, who), Beat(self._after, now, events[-_SHOWN:], left_out, counts, gap))
 
-    def _tell(self, within: str, beat: Beat) -> None:
+    def _tell(self, to: tuple[str, str], beat: Beat) -> None:
         for queue, of in self._listeners.items():
-            if of != within:
+            if of != to:
                 continue
             if queue.full():  # its client does not keep up: it looks again once it does
                 while not queue.empty():
@@ -304,6 +309,7 @@ class Pulse:
             entry.at,
             entry.took,
             entry.failure is not None,
+            entry.failure.message[:_ERROR] if entry.failure is not None else "",
         )
 
 

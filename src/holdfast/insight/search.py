@@ -70,7 +70,7 @@ class Search:
         if page.before <= indexed + 1 and len(page.found) < limit:
             want = limit - len(page.found)
             rows = await self._store.look_up(terms, page.before, want) if indexed else []
-            page.found += [_hit(row, self._behind.entry(row), terms) for row in rows]
+            page.found += [hit_of(row, self._behind.entry(row), terms) for row in rows]
             page.before = rows[-1].id if len(rows) == want else 0
         return page
 
@@ -83,19 +83,21 @@ class Search:
             if is_builtin(row.address) or not (self._sealed or may_fit(row, terms)):
                 continue
             entry = self._behind.entry(row)
-            begin = await self._behind.of(row, entry) if _asks_who(terms) else None
+            begin = await self._behind.of(row, entry) if asks_who(terms) else None
             if fits(line_of(row, entry, begin), terms):
-                page.found.append(_hit(row, entry, terms))
+                page.found.append(hit_of(row, entry, terms))
                 if len(page.found) == limit:
                     page.before = row.id
                     return
 
 
-def _asks_who(terms: Terms) -> bool:
+def asks_who(terms: Terms) -> bool:
+    """Whether it takes the beginning of a turn to tell whether one of its entries fits."""
     return any(mark.startswith("by:") for mark in terms.marks)
 
 
-def _hit(row: HistoryRow, entry: StoredEntry, terms: Terms) -> Hit:
+def hit_of(row: HistoryRow, entry: StoredEntry, terms: Terms) -> Hit:
+    """What is shown of an entry that was found."""
     failure = entry.failure
     return Hit(
         row.id,
@@ -121,4 +123,4 @@ def _around(text: str, terms: Terms) -> str:
     return ("…" if start else "") + text[start : start + _AROUND]
 
 
-__all__ = ["Hit", "Page", "Search"]
+__all__ = ["Hit", "Page", "Search", "asks_who", "hit_of"]

@@ -78,6 +78,14 @@ def within(place: str) -> tuple[str, str]:
     return f"{kind}:{'/'.join(parts)}", ""
 
 
+def terms_of(text: str, place: str = "", verb: str = "", by: str = "", failed: bool = False) -> Terms:
+    """What a search looks up. ``text`` as in ``parse``, ``place`` as in ``within`` (``""``: everywhere); ``by``: who is
+    behind it."""
+    whole, begins = within(place) if place else ("", "")
+    marks = (whole, f"verb:{verb}" if verb else "", f"by:{short(by)}" if by else "", "failed" if failed else "")
+    return Terms(parse(text), tuple(mark for mark in marks if mark), begins)
+
+
 def fits(line: Line, terms: Terms) -> bool:
     """Whether a line has what is looked up: what a store's index answers, for entries that are not in it yet."""
     if any(mark not in line.marks for mark in terms.marks):
@@ -106,4 +114,4 @@ def may_fit(row: HistoryRow, terms: Terms) -> bool:
     return True
 
 
-__all__ = ["MOST", "fits", "line_of", "may_fit", "parse", "text_of", "within", "words_of"]
+__all__ = ["MOST", "fits", "line_of", "may_fit", "parse", "terms_of", "text_of", "within", "words_of"]

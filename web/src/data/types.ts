@@ -232,8 +232,8 @@ export interface SavedView {
   at: number;
 }
 
-/** id, address, seq, turn, kind, verb, name, at, took, failed */
-export type Event = [number, string, number, number, string, string, string, number, number, boolean];
+/** id, address, seq, turn, kind, verb, name, at, took, failed, error */
+export type Event = [number, string, number, number, string, string, string, number, number, boolean, string];
 
 export interface Beat {
   id: number;

@@ -1,8 +1,9 @@
-"""What governs: ``kind: Policy``, ``Group``, ``Grant``, ``Breaker``, ``Hold``, ``Behaviour``.
+"""What governs: ``kind: Policy``, ``Group``, ``Grant``, ``Breaker``, ``Hold``, ``Search``, ``Behaviour``.
 
-Policies are read by the gate of every worker, groups by approvals and grants. Grants, breakers, holds and what is usual come
-about in other ways (somebody says yes for similar actions, something trips): they are resources so that they have versions,
-authors and reasons, but no files describe them, and their own operations change them, each with its own scope.
+Policies are read by the gate of every worker, groups by approvals and grants. Grants, breakers, holds, saved searches and
+what is usual come about in other ways (somebody says yes for similar actions, something trips): they are resources so that
+they have versions, authors and reasons, but no files describe them, and their own operations change them, each with its own
+scope.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from ..groups import GroupSpec
 from ..holds import Hold
 from ..policies import checked
 from ..policy_views import DryRunView
+from ..searches import KIND, SavedSearch
 from .documents import Wanted
 from .kinds import After, Here, Kind, Touched, plain
 from .views import EffectView
@@ -102,6 +104,15 @@ class HoldKind(Kind):
 
     name = "Hold"
     spec = Hold
+    of_tenants = True
+    in_files = False
+
+
+class SearchKind(Kind):
+    """``kind: Search``: a search that somebody saved; ``save_search`` makes it."""
+
+    name = KIND
+    spec = SavedSearch
     of_tenants = True
     in_files = False
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...domain.errors import Rejected
 from .agents import AgentKind, McpServerKind, ToolKind
-from .governing import BehaviourKind, BreakerKind, GrantKind, GroupKind, HoldKind, PolicyKind
+from .governing import BehaviourKind, BreakerKind, GrantKind, GroupKind, HoldKind, PolicyKind, SearchKind
 from .kinds import Kind
 from .money import BudgetKind
 from .notifying import NotifierKind
@@ -29,6 +29,7 @@ KINDS: dict[str, Kind] = {
         GrantKind(),
         BreakerKind(),
         HoldKind(),
+        SearchKind(),
         BehaviourKind(),
     )
 }

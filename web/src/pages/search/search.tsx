@@ -1,7 +1,7 @@
 /** Words in any step of any agent; without words, everything as it happens. */
 import { useEffect, useRef, useState } from "preact/hooks";
 import { Search } from "lucide-preact";
-import { call } from "../../data/api";
+import { call, follow, Problem } from "../../data/api";
 import { count, moment, time } from "../../data/format";
 import { listen } from "../../data/live";
 import { agentLink, place, setQuery } from "../../data/router";
@@ -9,7 +9,8 @@ import type { Event } from "../../data/types";
 import { Button, Empty, Trouble } from "../../ui/controls";
 import { useKeys } from "../../ui/keys";
 import { Virtual } from "../../ui/virtual";
-import { SavedViews } from "../fleet/views";
+import { useCall } from "../../ui/use";
+import { chosenOf, SavedSearches, type Asked, type SavedSearch } from "./saved";
 
 interface Hit {
   id: number;
@@ -38,18 +39,22 @@ const somewhere = (agent: string): string => (agent && !/[/*]$/.test(agent) ? `$
 const VERBS = ["model", "tool", "run", "call", "send", "ask", "wait", "sleep", "set", "end"];
 const ROW = 30;
 const KEPT = 20_000;
+const AGAIN_MS = 2_000;
 
 export function SearchPage() {
   const params = place.value.query;
-  const [q, agent, verb, failed] = ["q", "agent", "verb", "failed"].map((k) => params.get(k) ?? "") as [string, string, string, string];
+  const [q, agent, verb, by, failed] = ["q", "agent", "verb", "by", "failed"].map((k) => params.get(k) ?? "") as [string, string, string, string, string];
+  const asked: Asked = { q, agent, verb, by, failed: failed !== "" };
+  const saved = useCall<SavedSearch[]>("searches", {});
+  const chosen = chosenOf(saved.value ?? [], asked);
   const input = useRef<HTMLInputElement>(null);
-  useKeys({ "/": () => input.current?.focus(), Escape: () => setQuery({ q: "", agent: "", verb: "", failed: "" }) });
+  useKeys({ "/": () => input.current?.focus(), Escape: () => setQuery({ q: "", agent: "", verb: "", by: "", failed: "", saved: "" }) });
   return (
     <>
       <header class="head">
         <h1>Search</h1>
         <div class="end">
-          <SavedViews page="search" path="/search" />
+          <SavedSearches all={saved.value ?? []} chosen={chosen} asked={asked} again={saved.again} />
         </div>
       </header>
       <div class="fleet-top">
@@ -76,32 +81,53 @@ export function SearchPage() {
           </label>
         </div>
       </div>
-      {q ? <Results key="r" q={q} agent={agent} verb={verb} failed={failed !== ""} /> : <Tail agent={agent} verb={verb} failed={failed !== ""} />}
+      {q || by || chosen ? <Results key="r" asked={asked} saved={chosen?.name ?? ""} /> : <Tail {...asked} />}
     </>
   );
 }
 
-interface Asked {
-  agent: string;
-  verb: string;
-  failed: boolean;
-}
-
-function Results({ q, agent, verb, failed }: Asked & { q: string }) {
+function Results({ asked, saved }: { asked: Asked; saved: string }) {
+  const { q, agent, verb, by, failed } = asked;
   const [page, setPage] = useState<Page>();
   const [error, setError] = useState<unknown>();
-  const key = JSON.stringify([q, agent, verb, failed]);
+  const [fresh, setFresh] = useState(0);
+  const [watched, setWatched] = useState(false);
+  const key = JSON.stringify([q, agent, verb, by, failed, saved]);
   const look = async (before: number, kept: Hit[], signal?: AbortSignal): Promise<void> => {
     try {
-      const found = await call<Page>("search", { text: begun(q), agent: somewhere(agent), verb, failed, before }, signal);
+      const given = saved ? { text: q, agent } : { text: begun(q), agent: somewhere(agent) };
+      const found = await call<Page>("search", { ...given, verb, by, failed, before }, signal);
       setPage({ ...found, found: [...kept, ...found.found] });
       setError(undefined);
+      if (saved && !before && signal) void watch(found.found[0]?.id ?? 0, signal);
     } catch (problem) {
       if (!(problem instanceof DOMException)) setError(problem);
     }
   };
+  /** What a saved search finds from now on comes on top; a broken connection goes on where it was. */
+  const watch = async (after: number, signal: AbortSignal): Promise<void> => {
+    let last = after;
+    const take = (hit: Hit): void => {
+      last = hit.id;
+      setFresh((n) => n + 1);
+      setPage((now) => now && { ...now, found: [hit, ...now.found].slice(0, KEPT) });
+    };
+    while (!signal.aborted) {
+      try {
+        setWatched(true);
+        await follow<Hit>("watch_search", { name: saved, after: last }, take, signal, last);
+      } catch (problem) {
+        if (problem instanceof Problem && problem.status >= 400 && problem.status < 500) break;
+      }
+      setWatched(false);
+      await new Promise((done) => setTimeout(done, AGAIN_MS));
+    }
+    setWatched(false);
+  };
   useEffect(() => {
     const stop = new AbortController();
+    setFresh(0);
+    setWatched(false);
     const timer = setTimeout(() => void look(0, [], stop.signal), 150);
     return () => {
       clearTimeout(timer);
@@ -112,8 +138,9 @@ function Results({ q, agent, verb, failed }: Asked & { q: string }) {
   if (!page) return <div class="fleet-list" />;
   return (
     <>
-      <div class="found-head faint">
+      <div class="found-head faint" data-watched={watched} aria-live="polite">
         {count(page.found.length)} found{page.before > 0 ? ", newest first" : " in all that is kept"}
+        {watched && <span>Watching{fresh > 0 ? `: ${count(fresh)} new` : ""}</span>}
         {page.before > 0 && (
           <Button kind="ghost" onClick={() => void look(page.before, page.found)}>
             Look further back
@@ -148,7 +175,7 @@ function HitRow({ hit }: { hit: Hit }) {
 }
 
 /** Everything as it happens; what came before this page was opened is found with words. */
-function Tail({ agent, verb, failed }: Asked) {
+function Tail({ agent, verb, failed }: Omit<Asked, "q" | "by">) {
   const events = useRef<Event[]>([]);
   const [shown, setShown] = useState(0);
   const [held, setHeld] = useState(false);
@@ -204,7 +231,7 @@ function Live({ event: e }: { event: Event }) {
         {e[5] || e[4]} <span class="dim">{e[6]}</span>
       </span>
       <span class="cut faint">
-        {e[4]} {e[8] > 0 ? `${e[8]} ms` : ""}
+        {e[10] || e[4]} {e[8] > 0 ? `${e[8]} ms` : ""}
       </span>
     </a>
   );
