@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 import heapq
 from collections import deque
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from ..domain.entry import Entry, StoredEntry
+from ..domain.errors import HoldfastError
 from ..domain.message import Message, Outcome
 from ..gate.past import History
-from ..journal.codec import Seal, chain, encode_entry
+from ..journal.codec import Raw, Seal, chain, decode_any, encode, encode_entry
 from ..ports.store import Commit, EntryRow, Lease, Receipt, StateRead, Wait
 from .committer import Draft
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from .worker import Worker
 
 _LARGE_DETAIL = 65_536
+_SHOWN = ("args", "asked")
 
 
 class Item:
@@ -182,10 +184,10 @@ class Active:
         try:
             body = encode_entry(entry)
         except (TypeError, NotImplementedError, ValueError, OverflowError):
-            entry.detail = _told(entry.detail)
+            entry.detail = _shortened(entry, 0)
             body = encode_entry(entry)
         if len(body) > _LARGE_DETAIL and entry.detail is not None:
-            entry.detail = _told(entry.detail)
+            entry.detail = _shortened(entry, _LARGE_DETAIL)
             body = encode_entry(entry)
         return self.append_body(turn, body)
 
@@ -279,7 +281,27 @@ class Active:
         ) and not any(p.wanted for p in self.parked.values())
 
 
+def _shortened(entry: Entry, most: int) -> Any:
+    """What explains an entry, without what is larger than ``most`` bytes there. Nothing that a replay reads is touched: of
+    the parts of a detail only arguments and what was asked are there to be shown, and a tool is called with those in its
+    entry."""
+    detail = entry.detail
+    if not isinstance(detail, dict):
+        return _told(detail) if _size(detail) > most else detail
+    parts = cast("dict[str, Any]", detail)
+    shown = () if entry.verb == "tool" and most else _SHOWN
+    return {name: _told(part) if name in shown and _size(part) > most else part for name, part in parts.items()}
+
+
+def _size(part: Any) -> int:
+    """How long it is as bytes; longer than anything if it cannot be written."""
+    try:
+        return len(encode(part))
+    except HoldfastError:
+        return 1 << 62
+
+
 def _told(detail: Any) -> Any:
     """Arguments that cannot or should not be written: what they look like, shortened."""
-    text = repr(detail)
+    text = repr(decode_any(detail) if isinstance(detail, Raw) else detail)
     return {"repr": text[:500], "length": len(text)}
