@@ -9,6 +9,7 @@ is told first and at how often it has answered: for recordings whose tools answe
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
@@ -19,6 +20,7 @@ import msgspec
 from ..domain.conversation import Answer, Prompt
 from ..domain.errors import NotFound, Rejected
 
+_WORDS = 120
 Mode = Literal["strict", "loose", "place"]
 
 _SECRETS = re.compile(
@@ -70,10 +72,12 @@ class Cassette:
         """Write all of it."""
         Path(path).write_bytes(b"".join(msgspec.json.encode(line) + b"\n" for line in self.lines))
 
-    def add(self, prompt: Prompt, answer: Answer) -> Line:
-        """Record an answer."""
-        clean = msgspec.convert(_clean(msgspec.to_builtins(answer)), Answer)
-        line = Line(key_of(prompt, "strict"), key_of(prompt, "loose"), key_of(prompt, "place"), _last_words(prompt), clean)
+    def add(self, prompt: Prompt, answer: Answer, clean: Callable[[str], str] = str) -> Line:
+        """Record an answer. ``clean`` blacks out of a text what the caller knows to be a secret, before the text is cut: half
+        of one would not be found again."""
+        said = msgspec.convert(_clean(msgspec.to_builtins(answer)), Answer)
+        words = clean(_last_words(prompt))[:_WORDS]
+        line = Line(key_of(prompt, "strict"), key_of(prompt, "loose"), key_of(prompt, "place"), words, said)
         self._keep(line)
         return line
 
@@ -139,4 +143,4 @@ def _last_words(prompt: Prompt) -> str:
     if not prompt.said:
         return ""
     text = " ".join(str(getattr(p, "text", "") or getattr(p, "name", "")) for p in prompt.said[-1].parts)
-    return _SECRETS.sub("[secret]", text)[:120]
+    return _SECRETS.sub("[secret]", text)

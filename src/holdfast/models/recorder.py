@@ -51,7 +51,7 @@ class Recorder:
             return
         try:
             asked = DIALECTS[TAPE.dialect].read_prompt(job.written_for(TAPE, stream=False))
-            line = Cassette().add(asked, reply.answer)
+            line = Cassette().add(asked, reply.answer, self._without_secrets)
             line.route = job.route
             os.write(self._file, self._clean(msgspec.json.encode(line)) + b"\n")
         except (HoldfastError, OSError, ValueError) as error:
@@ -60,6 +60,11 @@ class Recorder:
     def close(self) -> None:
         """No more."""
         os.close(self._file)
+
+    def _without_secrets(self, text: str) -> str:
+        for secret in self._secrets:
+            text = text.replace(secret, "[secret]")
+        return text
 
     def _clean(self, line: bytes) -> bytes:
         for secret in self._secrets:
