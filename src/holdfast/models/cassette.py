@@ -73,8 +73,8 @@ class Cassette:
         Path(path).write_bytes(b"".join(msgspec.json.encode(line) + b"\n" for line in self.lines))
 
     def add(self, prompt: Prompt, answer: Answer, clean: Callable[[str], str] = str) -> Line:
-        """Record an answer. ``clean`` blacks out of a text what the caller knows to be a secret, before the text is cut: half
-        of one would not be found again."""
+        """Record an answer. ``clean`` blacks out of a text what the caller knows to be a secret, before the text is cut:
+        half of one would not be found again."""
         said = msgspec.convert(_clean(msgspec.to_builtins(answer)), Answer)
         words = clean(_last_words(prompt))[:_WORDS]
         line = Line(key_of(prompt, "strict"), key_of(prompt, "loose"), key_of(prompt, "place"), words, said)
