@@ -211,7 +211,7 @@ async def test_no_secret_is_left_anywhere(
             outcome = await operations.call("leaky/1", "chat", encode((("begin",), {})))
             assert outcome.failure is None, outcome.failure
             failed = await operations.call("remote/1", "chat", encode((("begin",), {})))
-            assert failed.failure is not None
+            assert failed.failure is not None and failed.failure.code == "mcp.refused", failed.failure
             with pytest.raises(HoldfastError):
                 await server.identity.principal("hf_" + "0" * 40)
             looked = await everything_people_look_at(server, tmp_path)

@@ -15,7 +15,7 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from ...domain.errors import Rejected
 from ...ports.clock import Clock
 from ...secrets import Secrets
-from .http import CUT_OFF, NOT_SENT, SESSION_GONE
+from .http import CUT_OFF, NOT_SENT, REFUSED, SESSION_GONE
 from .server import McpServer
 from .transport import Complaints, reach
 
@@ -84,6 +84,13 @@ class _Life:
     def _fail(self, error: Exception) -> None:
         if not self.ready.done():
             cause, said = _cause(error), self._secrets.clean(str(self._complaints))
+            if isinstance(cause, MCPError) and cause.code == REFUSED:  # time alone will not mend that
+                cause = Rejected(
+                    "mcp.refused",
+                    f"The tool server {self._server.name} does not let us in: {self._secrets.clean(cause.message)}. Give it "
+                    "what it wants to see (headers=, a secret that is still good).",
+                    server=self._server.name,
+                )
             if not isinstance(cause, (Rejected, Unreached)):
                 why = self._secrets.clean(str(cause)) or type(cause).__name__
                 cause = Unreached(f"{why}. It says: {said}" if said else why)

@@ -17,6 +17,8 @@ CUT_OFF = -32097
 """The connection broke after the request was sent."""
 SESSION_GONE = -32096
 """The server does not know this session (any more), and did nothing."""
+REFUSED = -32095
+"""The server does not let us in."""
 
 _NEVER_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.ProxyError, httpx2.UnsupportedProtocol)
 
@@ -38,7 +40,7 @@ class CalmClient(httpx2.AsyncClient):
         if response.status_code in (401, 403):
             await response.aclose()
             return _answer(
-                request, response.status_code, -32001, f"the server answers {response.status_code}: check headers="
+                request, response.status_code, REFUSED, f"the server answers {response.status_code}: check headers="
             )
         if isinstance(response.stream, httpx2.AsyncByteStream):
             response.stream = _Calm(response.stream)
