@@ -146,6 +146,7 @@ def test_a_search_is_saved_watched_and_forgotten(window: Window) -> None:
     expect(page.get_by_text("The search 'Stocktakes' found").first).to_be_visible(timeout=20_000)
     page.goto(window.base + "/search")
     page.get_by_role("link", name="Stocktakes").click()
+    expect(page.locator(".found-head[data-watched=true]")).to_be_visible()
     page.get_by_role("button", name="Forget the search Stocktakes").click()
     expect(page.locator(".view")).to_have_count(0)
     assert ask(window.base, "searches") == []
