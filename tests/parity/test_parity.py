@@ -28,7 +28,6 @@ ALONE = {
     "mcp": "serves the operations to agents",
     "models record": "is a server",
     "models replay": "is a server",
-    "policy test": "runs the tests in files, without a server",
     "restore": "makes a store from a file, before there is a server",
     "up": "is the server",
     "worker": "is a worker",

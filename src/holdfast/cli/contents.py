@@ -51,12 +51,16 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "Show what is different between files and what is there, line by line.",
     ),
     "rollback": ("declaring", "Put a resource back to a version of before, or everything back to a revision."),
-    "history": ("declaring", "List a resource's versions: who changed it, when and why."),
+    "history": (
+        "declaring",
+        "List a resource's versions: who changed it, when and why; or what is different between two of them.",
+    ),
     "export": ("declaring", "Write out what was declared, as documents that can be applied again."),
-    "get": ("declaring", "Show what was declared: all resources, those of a kind, or one with what drifts."),
+    "get": ("declaring", "Show what was declared: all resources, those of a kind, one with what drifts, or all that drift."),
     "delete": ("declaring", "Let a resource go; its history stays."),
     "kinds": ("declaring", "List the kinds of resources."),
     "why": ("policies", "Explain what the gate decided about an action, and which rules spoke."),
+    "decisions": ("policies", "List what the gate said about actions of late, and why; the newest first."),
     "whoami": ("identity", "Tell who you are to the server, and what you may do."),
     "login": (
         "identity",

@@ -17,6 +17,9 @@ Force = Annotated[bool, typer.Option("--force", help="Put back what others chang
 Set = Annotated[str, typer.Option("--set", help="Which set of files this is; pruning looks at its own only.")]
 Reason = Annotated[str, typer.Option("-m", "--reason", help="What for; kept with the change.", show_default=False)]
 Tenant = Annotated[str, typer.Option("--tenant", help="Of which tenant.", show_default=False)]
+Planned = Annotated[
+    str, typer.Option("--plan", help="The digest of a plan: this and nothing else is done.", show_default=False)
+]
 Named = Annotated[str, typer.Argument(help="KIND/NAME.", metavar="KIND/NAME")]
 
 
@@ -70,9 +73,7 @@ def apply(
     prune: Prune = False,
     force: Force = False,
     set: Set = "default",
-    planned: Annotated[
-        str, typer.Option("--plan", help="The digest of a plan: this and nothing else is done.", show_default=False)
-    ] = "",
+    planned: Planned = "",
     by: Annotated[str, typer.Option("--by", help="Who does it.", envvar="USER")] = "person",
     output: Output = Format.table,
     url: Url = "",
@@ -92,19 +93,28 @@ def rollback(
     resource: Annotated[str, typer.Argument(help="KIND/NAME; nothing with --revision.", metavar="[KIND/NAME]")] = "",
     to: Annotated[int, typer.Option("--to", help="The version; the one before this by default.", show_default=False)] = 0,
     revision: Annotated[int, typer.Option("--revision", help="Everything, as it was at this revision.")] = 0,
+    preview: Annotated[
+        bool, typer.Option("--preview", help="Only say what it would change, and whom it would touch.")
+    ] = False,
     reason: Reason = "",
     tenant: Tenant = "",
+    planned: Planned = "",
     by: Annotated[str, typer.Option("--by", help="Who does it.", envvar="USER")] = "person",
     output: Output = Format.table,
     url: Url = "",
     store: StoreUrl = "",
 ) -> None:
-    """Put a resource back to a version of before, or everything back to a revision."""
+    """Put a resource back to a version of before, or everything back to a revision. A preview ends with 0, 2 or 1 as plan
+    does."""
     from . import session
 
     kind, name = _named(resource) if resource else ("", "")
     given: dict[str, Any] = {"kind": kind, "name": name, "version": to, "revision": revision, "tenant": tenant}
-    request = {**given, "reason": reason, "by": by}
+    if preview:
+        found = session.run(lambda c: c.plan_rollback(**given), url, store)
+        _show_plan(found, output, effects=True)
+        raise typer.Exit(2 if found.changes else 0)
+    request = {**given, "reason": reason, "by": by, "plan": planned}
     _show_applied(session.run(lambda c: c.channel.request("rollback", **request), url, store), output)
 
 
@@ -126,15 +136,45 @@ def delete(
 
 
 def history(
-    resource: Named, tenant: Tenant = "", output: Output = Format.table, url: Url = "", store: StoreUrl = ""
+    resource: Named,
+    diff: Annotated[
+        str,
+        typer.Option(
+            "--diff", help="Show what a version changed (3), or two of them (1..3).", metavar="N[..M]", show_default=False
+        ),
+    ] = "",
+    tenant: Tenant = "",
+    output: Output = Format.table,
+    url: Url = "",
+    store: StoreUrl = "",
 ) -> None:
-    """List a resource's versions: who changed it, when and why."""
+    """List a resource's versions: who changed it, when and why; or what is different between two of them."""
     from . import session
-    from .output import show
+    from .output import show, show_one
 
     kind, name = _named(resource)
-    found = session.run(lambda c: c.resource_history(kind=kind, name=name, tenant=tenant), url, store)
-    show(found, _columns(), output)
+    if not diff:
+        found = session.run(lambda c: c.resource_history(kind=kind, name=name, tenant=tenant), url, store)
+        show(found, _columns(), output)
+        return
+    before, after = _versions(diff)
+    view = session.run(
+        lambda c: c.resource_diff(kind=kind, name=name, before=before, after=after, tenant=tenant), url, store
+    )
+    if output is not Format.table:
+        show_one(view, output)
+        return
+    print(f"--- {kind}/{name} version {view.before}\n+++ {kind}/{name} version {view.after}")
+    for line in view.lines:
+        print(f"{line.mark} {line.text}")
+
+
+def _versions(text: str) -> tuple[int, int]:
+    before, dots, after = text.partition("..")
+    numbers = (before, after) if dots else ("0", before)
+    if not all(n.isdigit() for n in numbers):
+        raise typer.BadParameter(f"write a version (3), or two of them (1..3), not {text!r}")
+    return int(numbers[0]), int(numbers[1])
 
 
 def export(
@@ -161,21 +201,46 @@ def export(
 
 def get(
     resource: Annotated[str, typer.Argument(help="KIND or KIND/NAME; all by default.", metavar="[KIND[/NAME]]")] = "",
+    version: Annotated[int, typer.Option("--version", help="As it was then.", show_default=False)] = 0,
+    drift: Annotated[
+        bool, typer.Option("--drift", help="Only what is not as it was declared, or as its files say.")
+    ] = False,
     tenant: Tenant = "",
     output: Output = Format.table,
     url: Url = "",
     store: StoreUrl = "",
 ) -> None:
-    """Show what was declared: all resources, those of a kind, or one with what drifts."""
+    """Show what was declared: all resources, those of a kind, one with what drifts, or all that drift."""
     from . import session
     from .output import show, show_one
 
+    if drift:
+        found = session.run(lambda c: c.drift(), url, store)
+        show(
+            [r for r in found if resource in ("", r.kind, f"{r.kind}/{r.name}")], _drift_columns(), output, "nothing drifts"
+        )
+        return
     if "/" in resource:
         kind, name = _named(resource)
-        show_one(session.run(lambda c: c.resource(kind=kind, name=name, tenant=tenant), url, store), output)
+        found = session.run(lambda c: c.resource(kind=kind, name=name, tenant=tenant, version=version), url, store)
+        show_one(found, output)
         return
     found = session.run(lambda c: c.resources(kind=resource, tenant=tenant or None), url, store)
     show(found, _columns(), output, "nothing was declared")
+
+
+def _drift_columns() -> list[Column]:
+    def told(fields: list[Any]) -> str:
+        return "; ".join(f"{f.path or 'all'}: {_value(f.before)} -> {_value(f.after)}" for f in fields)
+
+    return [
+        ("KIND", lambda r: r.kind),
+        ("NAME", lambda r: f"{r.tenant}/{r.name}" if r.tenant else r.name),
+        ("DECLARED -> HOLDS", lambda r: told(r.drift)),
+        ("FILES -> DECLARED", lambda r: told(r.strayed)),
+        ("BY", lambda r: r.author),
+        ("REASON", lambda r: r.reason),
+    ]
 
 
 def kinds(output: Output = Format.table, url: Url = "", store: StoreUrl = "") -> None:

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any, cast
 
+from ..control.resources.texts import read_text
 from ..domain.errors import NotFound, Rejected
 
 _ENDINGS = (".yaml", ".yml", ".json")
@@ -18,10 +19,10 @@ def read(places: list[str]) -> tuple[list[dict[str, Any]], list[str]]:
     sources: list[str] = []
     for place in places:
         for name, folder, text in _texts(place):
-            for line, document in _documents(text, name):
-                _with_schema(document, folder, f"{name}:{line}")
-                documents.append(document)
-                sources.append(f"{name}:{line}")
+            for written in read_text(text, name):
+                _with_schema(written.document, folder, written.source)
+                documents.append(written.document)
+                sources.append(written.source)
     return documents, sources
 
 
@@ -45,49 +46,6 @@ def _texts(place: str) -> list[tuple[str, Path, str]]:
 
 def _hidden(path: Path, below: Path) -> bool:
     return any(part.startswith(".") for part in path.relative_to(below).parts)
-
-
-def _documents(text: str, name: str) -> list[tuple[int, dict[str, Any]]]:
-    import yaml
-
-    loader: Any = _loader()(text)
-    found: list[tuple[int, dict[str, Any]]] = []
-    try:
-        while loader.check_node():
-            node: Any = loader.get_node()
-            document: Any = loader.construct_document(node)
-            if document is None:
-                continue
-            if not isinstance(document, dict):
-                line = node.start_mark.line + 1
-                raise Rejected("resource.malformed", f"{name}:{line}: this is no mapping; write kind, name and the rest.")
-            found.append((node.start_mark.line + 1, cast("dict[str, Any]", document)))
-    except (yaml.YAMLError, RecursionError) as error:
-        raise Rejected("resource.malformed", f"{name} is not YAML: {' '.join(str(error).split())}.", path=name) from error
-    finally:
-        loader.dispose()
-    return found
-
-
-def _loader() -> Any:
-    """YAML as people mean it: a date is text, and so are ``on``, ``off``, ``yes`` and ``no``; only true and false are
-    true and false."""
-    import re
-
-    import yaml
-
-    class Loader(yaml.SafeLoader):
-        pass
-
-    meant = {"tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:bool"}
-    resolvers: dict[str, list[tuple[str, Any]]] = yaml.SafeLoader.yaml_implicit_resolvers
-    Loader.yaml_implicit_resolvers = {
-        first: [(tag, rule) for tag, rule in rules if tag not in meant] for first, rules in resolvers.items()
-    }
-    truth = re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$")
-    add: Any = Loader.add_implicit_resolver  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-    add("tag:yaml.org,2002:bool", truth, list("tTfF"))
-    return Loader
 
 
 def _with_schema(document: dict[str, Any], folder: Path, place: str) -> None:

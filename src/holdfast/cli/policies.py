@@ -29,6 +29,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.add_typer(policy, name="policy")
     app.command()(why)
+    app.command()(decisions)
 
 
 @policy.command()
@@ -44,16 +45,36 @@ def check(files: Places, lookups: Functions = "", output: Output = Format.table)
 
 
 @policy.command(name="test")
-def run_tests_of(files: Places, lookups: Functions = "", output: Output = Format.table) -> None:
-    """Run the tests that stand beside policies. Ends with 1 if one fails."""
-    from ..gate.rules.trial import run_tests
+def run_tests_of(
+    files: Annotated[list[str] | None, typer.Argument(help="Files or folders with policies.", metavar="[FILE...]")] = None,
+    lookups: Functions = "",
+    name: Annotated[
+        str,
+        typer.Option(
+            "--name", help="A policy that is in force on the server; all of them without files.", show_default=False
+        ),
+    ] = "",
+    output: Output = Format.table,
+    url: Url = "",
+    store: StoreUrl = "",
+) -> None:
+    """Run the tests that stand beside policies: in files, or of those in force on the server. Ends with 1 if one fails."""
     from .output import plain, say, show
 
-    known = _lookups(lookups)
-    results = [result for document in _read(files) for result in run_tests(document, lookups=known)]
+    if files and not name:
+        from ..control.policies import test_view
+        from ..gate.rules.trial import run_tests
+
+        known = _lookups(lookups)
+        ran = [result for document in _read(files) for result in run_tests(document, lookups=known)]
+        results: list[Any] = [test_view(result) for result in ran]
+    else:
+        from . import session
+
+        results = session.run(lambda c: c.test_policy(name=name), url, store)
     failed = [result for result in results if not result.passed]
     if output is not Format.table:
-        show([{**plain(result), "passed": result.passed} for result in results], [], output)
+        show([plain(result) for result in results], [], output)
     for result in failed if output is Format.table else ():
         print(f"FAILED {result.policy}: {result.test}   {result.place}")
         print("\n".join(f"    {line}" for line in result.problems))
@@ -148,6 +169,46 @@ def why(
         show_one(view, output)
     else:
         _explain(view)
+
+
+def decisions(
+    outcome: Annotated[
+        list[str] | None,
+        typer.Option("--outcome", help="deny, ask, approved, transform, hold or allow; all but allow by default."),
+    ] = None,
+    rule: Annotated[str, typer.Option("--rule", help="A part of a rule's name.", show_default=False)] = "",
+    agent: Annotated[str, typer.Option("--agent", help="Only addresses that begin like this.", show_default=False)] = "",
+    since: Annotated[str, typer.Option("--since", help="How far back.")] = "7d",
+    limit: Annotated[int, typer.Option("--limit", "-n", help="Decisions to show at most.")] = 50,
+    output: Output = Format.table,
+    url: Url = "",
+    store: StoreUrl = "",
+) -> None:
+    """List what the gate said about actions of late, and why; the newest first."""
+    from . import session
+    from .durations import seconds
+    from .output import clock, say, show, show_one
+
+    async def work(client: Client) -> Any:
+        begin = await client.now() - int(seconds(since) * 1000)
+        return await client.decisions(outcomes=outcome or [], rule=rule, agent=agent, since=begin, limit=limit)
+
+    view = session.run(work, url, store)
+    if output is not Format.table:
+        show_one(view, output)
+        return
+    columns: list[Column] = [
+        ("AT", lambda d: clock(d.at)),
+        ("WHERE", lambda d: f"{d.address}#{d.turn}.{d.path}"),
+        ("ACTION", lambda d: f"{d.verb} {d.name}"),
+        ("SAID", lambda d: d.outcome),
+        ("RULES", lambda d: ", ".join(d.rules)),
+        ("WHY", lambda d: "; ".join(d.reasons)),
+        ("BY", lambda d: ", ".join(d.by)),
+    ]
+    show(view.found, columns, output, "the gate let everything pass")
+    if view.before:
+        say("(there is more behind this; a larger --limit or a shorter --since shows it)")
 
 
 _OUTCOMES = {

@@ -24,6 +24,7 @@ from .audit import AuditOperations
 from .breakers import BreakerOperations
 from .command_center import CommandCenterOperations
 from .dead_letters import DeadLetterOperations
+from .deciding import DecisionOperations
 from .diagnosing import DiagnosisOperations
 from .forking import ForkOperations
 from .gateway import GatewayOperations
@@ -59,6 +60,7 @@ class Operations(
     HoldOperations,
     HousekeepingOperations,
     PolicyOperations,
+    DecisionOperations,
     GrantOperations,
     ScheduleOperations,
     ResourceOperations,

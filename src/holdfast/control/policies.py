@@ -19,11 +19,11 @@ from ..gate.rules import Policy, Rulebook, compile_policy, from_resource, read_d
 from ..gate.rules.conditions import Beyond
 from ..gate.rules.explaining import explain
 from ..gate.rules.record import UNRECORDED, Act, Judged, Row, acts, judge, outcome_of
-from ..gate.rules.trial import run_tests
+from ..gate.rules.trial import Result, run_tests
 from ..journal.codec import decode_entry
 from ..mailbox.worker import Worker
 from ..ports.store import Store
-from .policy_views import ConsideredView, DryRunView, JudgedView, PolicyView, WhyView
+from .policy_views import ConsideredView, DryRunView, JudgedView, PolicyView, TestView, WhyView
 from .registry import operation
 
 _PAGE = 1_000
@@ -49,15 +49,31 @@ class PolicyOperations:
         for policy in self._rulebook().policies:
             if policy.name == name and self._shown(policy):
                 return view_of(policy, whole=True)
-        raise NotFound(
-            "policy.unknown", f"No policy {name!r} is in force here. `holdfast policy list` shows them.", policy=name
-        )
+        raise _unknown(name)
 
     @operation(changes=False, command="policy check", errors=("policy.malformed", "policy.expression"))
     async def check_policy(self, text: str, source: str = "") -> list[PolicyView]:
         """Read policies as if they were to be applied; nothing changes. Raises what is wrong with them."""
         lookups = self._rulebook().lookups
         return [view_of(compile_policy(d, lookups), whole=True) for d in read_documents(text, source)]
+
+    @operation(
+        changes=False,
+        path="POST /policies/test",
+        command="policy test",
+        errors=("policy.unknown", "policy.malformed", "policy.expression"),
+    )
+    async def test_policy(self, name: str = "", text: str = "", source: str = "") -> list[TestView]:
+        """Run the tests that stand beside policies, on the rules alone: of one in force, of all of them, or of a text."""
+        lookups = self._rulebook().lookups
+        if text:
+            documents = read_documents(text, source)
+        else:
+            shown = [p for p in self._rulebook().policies if self._shown(p) and name in ("", p.name)]
+            if name and not shown:
+                raise _unknown(name)
+            documents = [from_resource(p.name, msgspec.to_builtins(p.words), p.source) for p in shown]
+        return [test_view(result) for document in documents for result in run_tests(document, lookups=lookups)]
 
     @operation(changes=False, command="policy dry-run", errors=("policy.malformed", "policy.expression"))
     async def dry_run_policy(
@@ -162,6 +178,12 @@ class PolicyOperations:
                     yield done_of(turn, entry)
 
 
+def _unknown(name: str) -> NotFound:
+    return NotFound(
+        "policy.unknown", f"No policy {name!r} is in force here. `holdfast policy list` shows them.", policy=name
+    )
+
+
 def _told(act: Act, book: Rulebook) -> WhyView:
     intent = act.intent
     told = explain(book, intent)
@@ -213,6 +235,17 @@ def checked(worker: Worker, name: str, spec: Any, tenant: str = "") -> Policy:
     return policy
 
 
+def test_view(result: Result) -> TestView:
+    """What became of a test."""
+    return TestView(
+        policy=result.policy,
+        test=result.test,
+        place=result.place,
+        passed=result.passed,
+        problems=list(result.problems),
+    )
+
+
 def view_of(policy: Policy, *, whole: bool = False) -> PolicyView:
     """A policy for listings; ``whole`` with its document."""
     words: dict[str, Any] = msgspec.to_builtins(policy.words)
@@ -227,4 +260,4 @@ def view_of(policy: Policy, *, whole: bool = False) -> PolicyView:
     )
 
 
-__all__ = ["PolicyOperations", "checked", "rules_of", "view_of"]
+__all__ = ["PolicyOperations", "checked", "rules_of", "test_view", "view_of"]

@@ -19,6 +19,16 @@ class PolicyView(View):
     spec: dict[str, Any] | None = None
 
 
+class TestView(View):
+    """What became of a test beside a policy: ``problems`` says what was expected and what came instead."""
+
+    policy: str
+    test: str
+    place: str
+    passed: bool
+    problems: list[str]
+
+
 class ConsideredView(View):
     """A rule, whether it spoke about an action, and why."""
 
@@ -77,3 +87,40 @@ class WhyView(View):
     now: str
     considered: list[ConsideredView]
     unseen: str
+
+
+class DecisionView(View):
+    """Something that the gate said. ``id`` is its place among all entries, ``seq`` in the agent's journal.
+
+    Attributes:
+        outcome: deny, ask (a person is asked), approved (a person let it through), transform, hold, or allow.
+        by: who let it through, or did not.
+        labels: where what it was made from came from, as far as the journal tells.
+        error: how the action failed, if it did.
+    """
+
+    id: int
+    address: str
+    seq: int
+    turn: int
+    path: str
+    at: int
+    verb: str
+    name: str
+    to: str
+    outcome: str
+    rules: list[str]
+    reasons: list[str]
+    by: list[str]
+    labels: list[str]
+    error: str
+
+
+class DecisionsView(View):
+    """Decisions, newest first. ``before``: go on before this id, 0 when there is no more; ``newest``: the newest entry that
+    was looked at; ``looked``: through how many entries."""
+
+    found: list[DecisionView]
+    before: int
+    newest: int
+    looked: int

@@ -51,7 +51,8 @@ _OPERATIONS = {
         views watch_search
         agents approvals asks audit_query behaviour breakers budgets check_policy cost dead definitions
         describe diagnose dry_run_policy follow forecast grant grants holds info journal models policies policy schedules
-        drift export kinds plan preview_grant resource resource_history resources
+        drift export export_text kinds plan plan_rollback preview_grant resource resource_diff resource_history
+        resources decisions test_policy
         state stats tokens usage versions waits watch why""",
     SEND: "call publish send signal",
     STEER: """adopt cancel discard fork kill pause redeliver reset_breaker resume retire retry_stuck schedule steer

@@ -2,5 +2,6 @@
 
 documents  what files say              kinds     what a kind may say, and how it takes effect
 merging    three-way merge             planning  what would change, and whom it would touch
-operations apply, plan, rollback, export, history
+texts      documents as YAML           reading   what was declared, its versions, what drifts
+operations plan, apply, rollback, delete
 """

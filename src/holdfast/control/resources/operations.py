@@ -1,117 +1,31 @@
-"""Operations around resources: plan, apply, roll back, look back."""
+"""Operations that change resources: plan, apply, roll back, delete."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
 
-from ...domain.address import Address
-from ...domain.errors import Conflict, HoldfastError, NotFound, Rejected
-from ...domain.message import Message
-from ...domain.principal import EVERY_TENANT, Principal, crossed
-from ...flow import Flow
-from ...mailbox.worker import Worker
+from ...domain.errors import HoldfastError, Rejected
+from ...domain.principal import EVERY_TENANT, crossed
 from ...ports.resources import Change, Named, Resource
-from ...ports.store import INSTALLATION, Store
-from ...turn.definition import Registry
+from ...ports.store import INSTALLATION
 from ..identity.scopes import permit_scope
 from ..registry import operation
 from . import planning
-from .documents import APPLIED, OWN, SET, Wanted, canonical, in_effect, read_documents, theirs
-from .kinds import Here
-from .merging import differences
+from .documents import APPLIED, OWN, Wanted, canonical, in_effect, read_documents, theirs
 from .planning import Plan, Step, spec_of
+from .reading import ResourceReading, no_version, resource_key
 from .registered import KINDS, kind_of, place_of
-from .views import AppliedView, FieldView, KindView, PlanView, ResourceView
+from .texts import place, read_given
+from .views import AppliedView, PlanView
 
 DEFAULT_SET = "default"
 
 
-class ResourceOperations:
+class ResourceOperations(ResourceReading):
     """Part of ``Operations``."""
-
-    store: Store
-    worker: Worker
-    flow: Flow
-    registry: Registry
-    host: Any
-    principal: Principal
-    seen: Mapping[Named, int]
-
-    # -- looking ------------------------------------------------------------------------------------------------
-
-    @operation(path="GET /kinds", command="kinds", changes=False)
-    async def kinds(self) -> list[KindView]:
-        """List the kinds of resources, and what each may say."""
-        rows, _ = await self._resource_rows()
-        return [
-            KindView(
-                kind=kind.name,
-                what=(kind.spec.__doc__ or "").strip().partition("\n")[0] if kind.spec is not dict else "",
-                in_files=kind.in_files,
-                of_tenants=kind.of_tenants,
-                resources=sum(1 for row in rows.values() if row.kind == kind.name),
-                schema=msgspec.json.schema(kind.spec),
-            )
-            for kind in KINDS.values()
-        ]
-
-    @operation(path="GET /resources", command="get", changes=False)
-    async def resources(self, kind: str = "", tenant: str | None = None) -> list[ResourceView]:
-        """List what was declared: all resources, of one kind or tenant if given."""
-        if kind:
-            kind_of(kind)
-        rows, _ = await self._resource_rows()
-        found = [r for r in rows.values() if kind in ("", r.kind) and tenant in (None, r.tenant)]
-        return [view(row) for row in sorted(found, key=lambda r: (place_of(r.kind), r.name, r.tenant))]
-
-    @operation(
-        path="GET /resources/{kind}/{name}",
-        command="get",
-        changes=False,
-        errors=("resource.unknown", "resource.kind"),
-    )
-    async def resource(self, kind: str, name: str, tenant: str = "") -> ResourceView:
-        """Tell everything about one resource, and whether what holds is what was declared."""
-        row = await self._resource_row(kind, name, tenant)
-        found = view(row)
-        live = await planning.live_of(self._here, kind_of(kind), row.key, row)
-        held: dict[str, Any] = live["spec"] if live else {}
-        found.drift = [FieldView(path=d.path, before=d.before, after=d.after) for d in differences(found.spec, held)]
-        return found
-
-    @operation(
-        path="GET /resources/{kind}/{name}/history",
-        command="history",
-        changes=False,
-        errors=("resource.unknown", "resource.kind"),
-        next=(("rollback", "to put it back to one of these versions"),),
-    )
-    async def resource_history(self, kind: str, name: str, tenant: str = "") -> list[ResourceView]:
-        """List all versions of a resource, newest first: who changed it, when and why."""
-        return [view(row) for row in await self._resource_versions(kind, name, tenant)]
-
-    @operation(path="GET /drift", command="get", changes=False)
-    async def drift(self) -> list[ResourceView]:
-        """List the resources where what holds is not what was declared."""
-        found: list[ResourceView] = []
-        rows, _ = await self._resource_rows()
-        for row in rows.values():
-            if (kind := KINDS.get(row.kind)) is not None and kind.elsewhere:
-                seen = await self.resource(*row.key)
-                if seen.drift:
-                    found.append(seen)
-        return found
-
-    @operation(path="GET /export", command="export", changes=False)
-    async def export(self, kind: str = "", tenant: str | None = None) -> list[dict[str, Any]]:
-        """Write out what was declared, as documents that can be applied again."""
-        found = await self.resources(kind, tenant)
-        return [document(v) for v in found if (k := KINDS.get(v.kind)) is not None and k.in_files]
-
-    # -- changing -----------------------------------------------------------------------------------------------
 
     @operation(
         path="POST /plan",
@@ -122,19 +36,21 @@ class ResourceOperations:
     )
     async def plan(
         self,
-        documents: list[dict[str, Any]],
+        documents: list[dict[str, Any]] | None = None,
         prune: bool = False,
         force: bool = False,
         set: str = DEFAULT_SET,
         sources: list[str] | None = None,
         effects: bool = True,
+        text: str = "",
     ) -> PlanView:
         """Tell what applying documents would change, whom that would touch, and what others changed meanwhile.
 
-        ``prune``: what belongs to this ``set`` and is in no document goes. ``force``: what others changed is put back.
-        The plan's digest names exactly these changes; ``apply`` with it does them or nothing.
+        ``text``: the documents as YAML, instead; what is wrong with it is told with its ``line``. ``prune``: what belongs
+        to this ``set`` and is in no document goes. ``force``: what others changed is put back. The plan's
+        digest names exactly these changes; ``apply`` with it does them or nothing.
         """
-        plan, rows = await self._plan(documents, prune, force, set, sources)
+        plan, rows = await self._plan(documents, text, prune, force, set, sources)
         if effects:
             await planning.foresee(self._here, plan, rows)
         return planning.shown(plan)
@@ -148,7 +64,7 @@ class ResourceOperations:
     )
     async def apply(
         self,
-        documents: list[dict[str, Any]],
+        documents: list[dict[str, Any]] | None = None,
         reason: str = "",
         prune: bool = False,
         force: bool = False,
@@ -156,30 +72,41 @@ class ResourceOperations:
         plan: str = "",
         sources: list[str] | None = None,
         by: str = "person",
+        text: str = "",
     ) -> AppliedView:
         """Make what documents say so: all of it or nothing, as one revision, and let it take effect.
 
-        ``plan``: the digest of a plan; if what would be done is not exactly that any more, nothing is (``plan.stale``).
+        ``text``: the documents as YAML, instead. ``plan``: the digest of a plan; if what would be done is not exactly that
+        any more, nothing is (``plan.stale``).
         """
-        made, _ = await self._plan(documents, prune, force, set, sources)
-        if plan and plan != made.digest:
-            raise Conflict(
-                "plan.stale",
-                f"What would be applied now ({made.digest}) is not what was planned ({plan}): the files or what is there "
-                "have changed. Nothing was applied. Plan again, and look at what is different.",
-                plan=plan,
-                now=made.digest,
-            )
+        made, _ = await self._plan(documents, text, prune, force, set, sources)
+        made.check_is(plan)
         made.check_merged()
         if said := {step.own[APPLIED]: canonical(step.said) for step in made.writing if step.said is not None}:
             await self.store.keep(INSTALLATION, said)
         return await self._apply(made, reason, by)
 
     @operation(
+        path="POST /rollback/plan",
+        command="rollback --preview",
+        changes=False,
+        errors=("resource.unknown", "resource.kind", "resource.no_version", "resource.malformed"),
+        next=(("rollback", "with the plan's digest, to do exactly this"),),
+    )
+    async def plan_rollback(
+        self, kind: str = "", name: str = "", version: int = 0, tenant: str = "", revision: int = 0
+    ) -> PlanView:
+        """Tell what putting a resource back to a version (0: the one before this), or everything back to a ``revision``,
+        would change, and whom it would touch."""
+        plan, rows = await self._plan_back(kind, name, version, tenant, revision)
+        await planning.foresee(self._here, plan, rows)
+        return planning.shown(plan)
+
+    @operation(
         path="POST /rollback",
         command="rollback",
         again=False,
-        errors=("resource.unknown", "resource.no_version", "resource.changed"),
+        errors=("resource.unknown", "resource.no_version", "resource.changed", "plan.stale"),
     )
     async def rollback(
         self,
@@ -190,23 +117,16 @@ class ResourceOperations:
         revision: int = 0,
         reason: str = "",
         by: str = "person",
+        plan: str = "",
     ) -> AppliedView:
-        """Put a resource back to a version of before (0: the one before this), or everything back to a ``revision``."""
-        rows, now = await self._resource_rows()
-        if revision and (kind or name or version):
-            raise Rejected("operation.input", "Name a resource, or a revision of all of them, not both.")
-        if revision:
-            steps = [s for r in await self._since(revision) if (s := await self._back(r, revision=revision)) is not None]
-            why = f"rolled back to revision {revision}"
-        else:
+        """Put a resource back to a version of before (0: the one before this), or everything back to a ``revision``.
+        ``plan``: the digest of ``plan_rollback``; if what would be done is not exactly that any more, nothing is."""
+        if not revision:
             self._may_overrule(kind)
-            step = await self._back((await self._resource_versions(kind, name, tenant))[0], version=version)
-            steps = [step] if step is not None else []
-            why = f"rolled back to version {version or 'before'}"
-        steps.sort(key=lambda s: place_of(s.wanted.kind))
-        plan = Plan(steps, now)
-        planning.check_together(self._here, plan, rows)
-        return await self._apply(plan, reason or why, by)
+        made, _ = await self._plan_back(kind, name, version, tenant, revision)
+        made.check_is(plan)
+        why = f"rolled back to revision {revision}" if revision else f"rolled back to version {version or 'before'}"
+        return await self._apply(made, reason or why, by)
 
     @operation(
         path="DELETE /resources/{kind}/{name}",
@@ -234,11 +154,42 @@ class ResourceOperations:
     # -- how ----------------------------------------------------------------------------------------------------
 
     async def _plan(
-        self, documents: list[dict[str, Any]], prune: bool, force: bool, set: str, sources: list[str] | None
-    ) -> tuple[Plan, dict[Any, Resource]]:
+        self,
+        documents: list[dict[str, Any]] | None,
+        text: str,
+        prune: bool,
+        force: bool,
+        set: str,
+        sources: list[str] | None,
+    ) -> tuple[Plan, dict[Named, Resource]]:
+        if text and documents:
+            raise Rejected("operation.input", "Give documents, or their text, not both.")
+        written = read_given(text) if text else []
+        if written:
+            documents, sources = [w.document for w in written], [w.source for w in written]
         rows, revision = await self._resource_rows()
-        wanted = self._at_home(read_documents(documents, sources or []))
-        return await planning.make_plan(self._here, wanted, rows, revision, prune=prune, force=force, set=set), rows
+        try:
+            wanted = self._at_home(read_documents(documents or [], sources or []))
+            return await planning.make_plan(self._here, wanted, rows, revision, prune=prune, force=force, set=set), rows
+        except HoldfastError as error:
+            place(error, written)
+            raise
+
+    async def _plan_back(
+        self, kind: str, name: str, version: int, tenant: str, revision: int
+    ) -> tuple[Plan, dict[Named, Resource]]:
+        rows, now = await self._resource_rows()
+        if revision and (kind or name or version):
+            raise Rejected("operation.input", "Name a resource, or a revision of all of them, not both.")
+        if revision:
+            steps = [s for r in await self._since(revision) if (s := await self._back(r, revision=revision)) is not None]
+        else:
+            step = await self._back((await self._resource_versions(kind, name, tenant))[0], version=version)
+            steps = [step] if step is not None else []
+        steps.sort(key=lambda s: place_of(s.wanted.kind))
+        plan = Plan(steps, now)
+        planning.check_together(self._here, plan, rows)
+        return plan, rows
 
     async def _apply(self, plan: Plan, reason: str, by: str) -> AppliedView:
         shown = planning.shown(plan)
@@ -281,13 +232,7 @@ class ResourceOperations:
         else:
             then = next((v for v in versions if v.version == version), None) if version else next(iter(older), None)
             if then is None:
-                raise NotFound(
-                    "resource.no_version",
-                    f"{key[0]} {key[1]!r} has no version {version or 'before this one'}; it has "
-                    f"{', '.join(str(v.version) for v in versions)}.",
-                    kind=key[0],
-                    name=key[1],
-                )
+                raise no_version(versions, version)
         gone = then is None or then.deleted
         row = None if newest.deleted else newest
         live = await planning.live_of(self._here, kind, key, row)
@@ -303,31 +248,12 @@ class ResourceOperations:
         step.action = "delete" if gone else "create" if row is None else "change"
         return step
 
-    async def _resource_row(self, kind: str, name: str, tenant: str) -> Resource:
-        newest = (await self._resource_versions(kind, name, tenant))[0]
-        if newest.deleted:
-            raise unknown(kind, name)
-        return newest
-
     async def _take_effect(self, step: Step) -> None:
         _, name, tenant = step.wanted.key
         if step.value is None:
             await step.kind.drop(self._here, name, tenant)
         else:
             await step.kind.put(self._here, name, tenant, step.value["spec"])
-
-    @property
-    def _here(self) -> Here:
-        return Here(self.store, self.worker, self.registry, self.host, self._ask, self._tell, self.dry_run_policy)
-
-    async def _resource_rows(self) -> tuple[dict[Named, Resource], int]:
-        """All resources that the caller reaches."""
-        rows, revision = await planning.all_rows(self.store)
-        return {key: row for key, row in rows.items() if self._reaches(row.tenant)}, revision
-
-    def _reaches(self, tenant: str) -> bool:
-        """What belongs to no tenant is the business of who reaches all of them."""
-        return self.principal.tenant in (EVERY_TENANT, tenant)
 
     def _at_home(self, wanted: list[Wanted]) -> list[Wanted]:
         """Documents of somebody who belongs to a tenant are that tenant's. Raises ``Rejected(tenant.crossed)``."""
@@ -338,27 +264,6 @@ class ResourceOperations:
             if not self._reaches(document.tenant):
                 raise crossed(who.subject, document.tenant or EVERY_TENANT)
         return wanted
-
-    async def _resource_versions(self, kind: str, name: str, tenant: str) -> list[Resource]:
-        kind_of(kind)
-        who = self.principal
-        versions = await self.store.resource_versions(kind, name, tenant or ("" if self._reaches("") else who.tenant))
-        if not versions or not self._reaches(versions[0].tenant):
-            raise unknown(kind, name)
-        return versions
-
-    async def _tell(self, to: Address, handler: str, payload: bytes) -> None:
-        await self.flow.accept(self._message(to, handler, payload), wait=False)
-
-    def _message(self, to: Address, handler: str, payload: bytes, key: str = "") -> Message:
-        raise NotImplementedError
-
-    async def dry_run_policy(self, text: str, since: int = 0, until: int = 0, agent: str = "", limit: int = 200) -> Any:
-        """See ``PolicyOperations``."""
-        raise NotImplementedError
-
-    async def _ask(self, to: Any, handler: str, args: list[Any], key: str) -> Any:
-        raise NotImplementedError
 
 
 async def _trying(step: Step, take: Callable[[Step], Awaitable[None]], failed: list[str]) -> bool:
@@ -371,44 +276,4 @@ async def _trying(step: Step, take: Callable[[Step], Awaitable[None]], failed: l
     return True
 
 
-def resource_key(seen: Any) -> Named | None:
-    """Which resource somebody looked at; None if it was something else."""
-    return (seen.kind, seen.name, seen.tenant) if isinstance(seen, ResourceView) else None
-
-
-def view(row: Resource) -> ResourceView:
-    """A version for people and programs."""
-    return ResourceView(
-        kind=row.kind,
-        name=row.name,
-        tenant=row.tenant,
-        version=row.version,
-        revision=row.revision,
-        labels=theirs(row.labels),
-        spec=spec_of(row),
-        author=row.author,
-        reason=row.reason,
-        at=row.at,
-        deleted=row.deleted,
-        managed=row.labels.get(SET, "") if APPLIED in row.labels else "",
-    )
-
-
-def document(found: ResourceView) -> dict[str, Any]:
-    """A resource as its document."""
-    about: dict[str, Any] = {"kind": found.kind, "name": found.name}
-    if found.tenant:
-        about["tenant"] = found.tenant
-    if found.labels:
-        about["labels"] = found.labels
-    return {**about, "spec": found.spec} if KINDS[found.kind].wrapped else {**about, **found.spec}
-
-
-def unknown(kind: str, name: str) -> NotFound:
-    """No resource has this name."""
-    return NotFound(
-        "resource.unknown", f"There is no {kind} {name!r}. `holdfast get {kind}` lists them.", kind=kind, name=name
-    )
-
-
-__all__ = ["ResourceOperations"]
+__all__ = ["ResourceOperations", "resource_key"]

@@ -76,6 +76,17 @@ class Plan(msgspec.Struct):
                 found[step.wanted.key] = step.value["spec"]
         return found
 
+    def check_is(self, digest: str) -> None:
+        """That this is the plan that somebody approved, if one is named. Raises ``Conflict(plan.stale)``."""
+        if digest and digest != self.digest:
+            raise Conflict(
+                "plan.stale",
+                f"What would be applied now ({self.digest}) is not what was planned ({digest}): the files or what is there "
+                "have changed. Nothing was applied. Plan again, and look at what is different.",
+                plan=digest,
+                now=self.digest,
+            )
+
     def check_merged(self) -> None:
         """Raises ``Conflict(resource.clash)``."""
         clashing = [step for step in self.steps if step.merged.clashes]
@@ -133,11 +144,11 @@ async def make_plan(
 
 async def _step(here: Here, kind: Kind, wanted: Wanted, row: Resource | None, *, force: bool, set: str) -> Step:
     said = {"labels": wanted.labels, "spec": kind.read(wanted)}
-    applied = await _applied(here.store, row)
+    said_last = await applied(here.store, row)
     if kind.elsewhere and row is not None and await here.store.artifact(INSTALLATION, in_effect(row)) is None:
-        applied = None  # it may never have been put in place: what holds is what was before, not what others did
+        said_last = None  # it may never have been put in place: what holds is what was before, not what others did
     live = await live_of(here, kind, wanted.key, row)
-    merged = merge(applied, live, said, force=force) if live is not None else Merged(said, [], [])
+    merged = merge(said_last, live, said, force=force) if live is not None else Merged(said, [], [])
     step = Step(wanted, kind, row, live, merged, said, {APPLIED: digest_of(said), SET: set})
     if live is None:
         step.action = "create"
@@ -163,7 +174,7 @@ async def live_of(here: Here, kind: Kind, key: Named, row: Resource | None) -> d
     return None if spec is None else {"labels": theirs(row.labels) if row else {}, "spec": spec}
 
 
-async def _applied(store: Store, row: Resource | None) -> dict[str, Any] | None:
+async def applied(store: Store, row: Resource | None) -> dict[str, Any] | None:
     """What the files said when they were applied last."""
     key = row.labels.get(APPLIED) if row is not None else None
     body = await store.artifact(INSTALLATION, key) if key else None

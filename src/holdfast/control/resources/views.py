@@ -35,6 +35,38 @@ class ResourceView(View):
     managed: str = ""
     """The set of files that it belongs to; ``""`` if none describes it."""
     drift: list[FieldView] = []
+    strayed: list[FieldView] = []
+    """Where what was declared since (by hand, by a rollback) is not what its files said last."""
+    text: str = ""
+    """Its document as YAML, where one resource was asked for."""
+
+
+class LineView(View):
+    """A line of a diff: it went (``-``), came (``+``) or stayed; its number before and after, 0 where it is not."""
+
+    mark: str
+    text: str
+    before: int = 0
+    after: int = 0
+
+
+class DiffView(View):
+    """What is different between two versions of a resource: by fields, and line by line. ``before`` 0: it was not there."""
+
+    kind: str
+    name: str
+    tenant: str
+    before: int
+    after: int
+    fields: list[FieldView]
+    lines: list[LineView]
+
+
+class ExportView(View):
+    """Documents as YAML, and how many."""
+
+    text: str
+    resources: int
 
 
 class FieldView(View):
