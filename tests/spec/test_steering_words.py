@@ -13,6 +13,7 @@ from heart_world import World, is_doing, until
 from holdfast import Agent, Context, Rejected, Runtime
 from holdfast.models.routes import Models, Target
 from holdfast.testing.models import Call, Reply, Vendor
+from holdfast.thinking import Mind, converse
 
 
 @asynccontextmanager
@@ -126,6 +127,51 @@ async def _asked(vendor: Vendor, times: int) -> bool:
 
 async def _steered(runtime: Runtime) -> bool:
     return any(e.verb == "steer" for e in await runtime.journal("support/1"))
+
+
+async def test_what_is_said_while_the_model_gives_its_last_answer_is_answered_too(world: World) -> None:
+    gate = asyncio.Event()
+
+    async def script(call: Call) -> Reply:
+        if "meanwhile" in str(call.messages):
+            return Reply("In Oslo, as I said, and I am brief now.")
+        await gate.wait()
+        return Reply("In Oslo, where it has been since Tuesday.")
+
+    support = Agent("support", model="m")
+    async with thinking(world, [support], script) as (runtime, vendor):
+        answer = asyncio.create_task(runtime.call(support["1"].chat, "where is it?"))
+        await until(lambda: _asked(vendor, 1))
+        await until(lambda: is_doing(runtime, "support/1", "working"))
+        await runtime.steer("support/1", "Be brief.", by="ada")
+        await until(lambda: _steered(runtime))
+        gate.set()
+        assert await answer == "In Oslo, as I said, and I am brief now."
+        assert [m["role"] for m in vendor.calls[-1].messages] == ["user", "assistant", "user"]
+        assert len(vendor.calls) == 2
+
+
+async def test_what_is_said_after_the_last_answer_does_not_change_how_the_turn_replays(world: World) -> None:
+    def script(call: Call) -> Reply:
+        return Reply("heard it" if "meanwhile" in str(call.messages) else "in Oslo")
+
+    desk, mind = Agent("desk"), Mind("m")
+
+    @desk.handler
+    async def answer(ctx: Context) -> str:
+        said = await converse(ctx, mind, "where is it?")
+        await ctx.wait("go")
+        return said
+
+    async with thinking(world, [desk], script) as (runtime, _):
+        await runtime.send(answer["1"])
+        await until(lambda: is_doing(runtime, "desk/1", "waiting for event"))
+        await runtime.steer("desk/1", "Look again.", by="ada")
+        await until(lambda: _noted(runtime))
+    async with thinking(world, [desk], script) as (runtime, vendor):
+        await runtime.signal("desk/1", "go")
+        end = await until(lambda: _end(runtime, "desk/1"))
+        assert end.value == "in Oslo" and not vendor.calls
 
 
 async def test_a_word_is_heard_once_however_often_the_turn_starts_again(world: World) -> None:

@@ -143,6 +143,12 @@ class Replay:
             )
         return found
 
+    def verb_at(self, path: str) -> str:
+        """The verb of the step that the journal has there; empty if it has none."""
+        found = self.steps.get(path)
+        entry = (found.intent or found.result) if found is not None else None
+        return "" if entry is None else entry.verb
+
     def meet(self, path: str) -> None:
         """The handler is about to come to this step, and waits before it."""
         self._asked.add(path)

@@ -20,6 +20,7 @@ from ..models.job import Job, Reply
 from ..tools.form import WrongForm
 from ..turn.context import Context
 from ..turn.model import ask_model
+from ..turn.steer import unheard
 from .calling import Desk, call_tools
 from .handles import TOLD, Handles
 from .memory import Memory, shortened
@@ -48,7 +49,7 @@ async def converse(ctx: Context, mind: Mind, content: str | list[Text | Media]) 
     _remind(ctx, memory.said)
     desk = Desk(ctx, mind, toolbox := Toolbox(ctx, mind), handles, await _plan(ctx, mind, toolbox, system, memory, new))
     corrections = 0
-    for _ in range(mind.rounds):
+    for left in reversed(range(mind.rounds)):
         await toolbox.look()
         told = _with_plan(system, desk)
         reply = await _ask(ctx, mind, lambda said: _prompt(mind, toolbox, told, memory, [*new, *said]))  # noqa: B023
@@ -63,7 +64,10 @@ async def converse(ctx: Context, mind: Mind, content: str | list[Text | Media]) 
                 return await _done(desk, memory, new, final.value)
             continue
         try:
-            return await _done(desk, memory, new, mind.form.read(_whole(answer)))
+            value = mind.form.read(_whole(answer))
+            if left and unheard(ctx.turn):
+                continue  # it answers once more, with what was said while it answered
+            return await _done(desk, memory, new, value)
         except WrongForm as wrong:
             if corrections >= mind.output_retries:
                 raise TurnFailed("agent.no_answer", f"{mind.model} gave no answer of the right form: {wrong}") from wrong

@@ -97,6 +97,8 @@ async def ask_model(
         await _durable(turn)
     started = turn.clock.monotonic()
     begun = recorded is not None
+    if not outside:
+        _show(turn)
     if begun and path in turn.rows:
         await turn.wait_for(path, PROVIDER, route, silent=True)
     await turn.harmless()
@@ -144,6 +146,12 @@ async def _durable(turn: Turn) -> None:
         await turn.accept()
     elif turn.active.unsettled:
         await turn.flush()
+
+
+def _show(turn: Turn) -> None:
+    """A model takes its time: that the turn is at work is there to be seen meanwhile, though nobody waits until it is."""
+    if not turn.begun:
+        turn.journal(EntryKind.NOTE, "", "begin", "")
 
 
 def _listening(turn: Turn, job: Job, hearing: Hearing | None) -> tuple[Job, list[Word]]:

@@ -7,12 +7,15 @@ has heard yet is what was noted without such a step.
 
 from __future__ import annotations
 
+import asyncio
+
 from ..domain import labels as provenance
 from ..domain.entry import Entry, EntryKind
 from ..domain.words import Word, without
 from ..journal.codec import Shape, decode_entry, encode_entry
 from ..journal.replay import STEER
 from ..mailbox.active import Active, Parked
+from .branches import BRANCHES
 from .turn import Turn
 
 HEAR = "steered"
@@ -61,6 +64,17 @@ async def hear(turn: Turn) -> list[Word]:
     return words
 
 
+def unheard(turn: Turn) -> bool:
+    """Whether somebody has said something which the handler, about to end, could still hear in one more request to its model.
+    Where the journal has that it ended here, it ends here again: what was said later was too late."""
+    if not turn.words:
+        return False
+    branch = BRANCHES.get(asyncio.current_task())  # type: ignore[arg-type]
+    if turn.replay is None or branch is None:
+        return True
+    return turn.replay.verb_at(f"{branch.prefix}{branch.n + 1}") in ("", "model")
+
+
 def heard(turn: Turn, words: list[Word]) -> None:
     """These words have reached the handler: whatever comes now is made of them, too."""
     turn.words = without(turn.words, words)
@@ -70,4 +84,4 @@ def heard(turn: Turn, words: list[Word]) -> None:
             turn.sources.add(word.text, word.labels)
 
 
-__all__ = ["HEAR", "hear", "heard", "leave_word", "say"]
+__all__ = ["HEAR", "hear", "heard", "leave_word", "say", "unheard"]

@@ -10,19 +10,26 @@ safe.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from ...ports.segments import Covered, Cut, HistoryRow, Loose, Segment, Uncovered
 from .link import Pool
 
 _ROW = "j.id, a.address, j.seq, j.turn, j.body, j.hash"
 _HISTORY = f"""
-    SELECT {_ROW} FROM journal j JOIN agent a ON a.id = j.agent
-    WHERE j.id > $1 AND j.id <= $2 AND ($4 = '' OR starts_with(a.address, $4)) ORDER BY j.id LIMIT $3
+    WITH j AS MATERIALIZED (
+        SELECT * FROM journal WHERE id > $1 AND id <= $2 ORDER BY id LIMIT CASE WHEN $4 = '' THEN $3::bigint END
+    )
+    SELECT {_ROW} FROM j JOIN agent a ON a.id = j.agent
+    WHERE $4 = '' OR starts_with(a.address, $4) ORDER BY j.id LIMIT $3::bigint
 """
 _LOOSE = f"""
-    SELECT coalesce(c.seq, 0), coalesce(c.hash, ''), {_ROW}
-    FROM journal j JOIN agent a ON a.id = j.agent LEFT JOIN covered c ON c.agent = j.agent
-    WHERE j.id > $1 AND j.seq > coalesce(c.seq, 0) ORDER BY j.id LIMIT $2
+    WITH j AS MATERIALIZED (
+        SELECT j.*, coalesce(c.seq, 0) AS upto, coalesce(c.hash, '') AS head
+        FROM (SELECT * FROM journal WHERE id > $1 AND id <= $2 OFFSET 0) j LEFT JOIN covered c ON c.agent = j.agent
+        WHERE j.seq > coalesce(c.seq, 0) ORDER BY j.id LIMIT $3
+    )
+    SELECT {_ROW}, j.upto, j.head FROM j JOIN agent a ON a.id = j.agent ORDER BY j.id
 """
 _CUTS = """
     SELECT a.address, k.seq, k.hash, coalesce(c.seq, 0), coalesce(c.hash, '')
@@ -41,8 +48,11 @@ _LAST = """
     SELECT coalesce(pg_sequence_last_value(pg_get_serial_sequence(
         quote_ident(current_schema()) || '.journal', 'id')::regclass), 0)
 """
-_WINDOW = 8
-"""Ids looked at per row wanted: most of them are there."""
+_WINDOW = 1000
+"""So many ids are looked at at once at least; the planner is not asked how, since what it guesses of a range of ids may be a
+look at the whole table."""
+_WIDER, _WIDEST = 4, 64_000
+"""So many times as many where none was there, up to a bound: retention leaves gaps."""
 
 
 class Segments:
@@ -51,13 +61,17 @@ class Segments:
     _people: Pool
 
     async def history(self, after: int = 0, limit: int = 1000, like: str = "") -> list[HistoryRow]:
-        last: int = await self._last()
-        found: list[HistoryRow] = []
+        return [HistoryRow(*row) for row in await self._within(_HISTORY, after, await self._last(), limit, like)]
+
+    async def _within(self, sql: str, after: int, last: int, limit: int, *more: Any) -> list[Any]:
+        """The first rows by id up to ``last``, looked for range by range."""
+        found: list[Any] = []
+        span = max(limit, _WINDOW)
         while after < last and len(found) < limit:
-            upto, want = after + limit * _WINDOW, limit - len(found)
-            rows = await self._people.rows(_HISTORY, after, upto, want, like)
-            found += [HistoryRow(*row) for row in rows]
-            after = upto
+            rows = await self._people.rows(sql, after, min(after + span, last), limit - len(found), *more)
+            found += rows
+            after += span
+            span = span if rows else min(span * _WIDER, max(span, _WIDEST))
         return found
 
     async def _last(self) -> int:
@@ -70,8 +84,8 @@ class Segments:
         last = await self._last()  # before the transactions are looked at: whoever took one of these ids has begun
         running, begun = await self._people.row(RUNNING)
         found: dict[str, Loose] = {}
-        rows = await self._people.rows(_LOOSE, safe, limit)
-        for after, before, *row in rows:
+        rows = await self._within(_LOOSE, safe, last, limit)
+        for *row, after, before in rows:
             entry = HistoryRow(*row)
             known = found.get(entry.address)
             if known is None:
