@@ -15,7 +15,7 @@ import tempfile
 import time
 from itertools import accumulate
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import holdfast
 from holdfast import Agent, Context, Rejected
@@ -75,10 +75,10 @@ async def _run(store: str, entries: int) -> dict[str, Any]:
 
 async def _vacuum(url: str) -> None:
     """What the server does by itself in the background, unless somebody has forbidden it: it need not be behind."""
-    import asyncpg
+    import asyncpg  # pyright: ignore[reportMissingTypeStubs]
 
     base, _, schema = url.partition("?schema=")
-    connection = await asyncpg.connect(base)
+    connection = cast(Any, await asyncpg.connect(base))  # pyright: ignore[reportUnknownMemberType]
     try:
         for table in ("journal", "agent", "message"):
             await connection.execute(f'VACUUM (ANALYZE) "{schema}"."{table}"')

@@ -14,6 +14,7 @@ from typing import Any
 
 from holdfast.bootstrap.server import Server, Settings
 from holdfast.link import Endpoint
+from postgres_server import PostgresServer, connect
 
 AGENTS = '''"""An agent that fails."""
 import holdfast
@@ -107,3 +108,18 @@ async def test_any_operation_is_called_by_its_name(tmp_path: Path) -> None:
         assert code == 1 and "operation.input" in wrong
         code, text = await _holdfast(tmp_path, "do")
         assert code == 0 and "retry_stuck" in text
+
+
+async def test_a_postgresql_that_may_lose_what_is_durable_is_broken(tmp_path: Path, postgres_server: PostgresServer) -> None:
+    connection = await connect(postgres_server.url)
+    for setting in ("fsync = off", "autovacuum = off"):
+        await connection.execute(f"ALTER SYSTEM SET {setting}")
+    await connection.execute("SELECT pg_reload_conf()")
+    await connection.close()
+    code, found = await _holdfast(tmp_path, "doctor", "--store", postgres_server.url, "-o", "json")
+    said = {c["name"]: c for c in found}
+    assert code == 1 and "answers at 127.0.0.1" in said["store"]["what"]
+    assert said["durability"]["state"] == "broken" and "fsync = on" in said["durability"]["mend"]
+    assert said["autovacuum"]["state"] == "warning"
+    code, found = await _holdfast(tmp_path, "doctor", "--store", "postgresql://postgres@127.0.0.1:1/none", "-o", "json")
+    assert code == 1 and {c["name"]: c["state"] for c in found}["store"] == "broken"

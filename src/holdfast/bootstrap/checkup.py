@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import os
 import platform
@@ -73,7 +74,7 @@ def _clock() -> Check:
 def _place(store: str) -> Iterator[Check]:
     scheme, _, rest = store.partition(":")
     if scheme in ("postgresql", "postgres"):
-        yield _postgres(store)
+        yield from _postgres(store)
         return
     if scheme != "sqlite":
         yield Check("store", "ok", f"{store} is reached through its server")
@@ -94,16 +95,26 @@ def _place(store: str) -> Iterator[Check]:
     yield Check("fsync", state, f"{took:.2f} ms for each sync in {folder}", slow)
 
 
-def _postgres(store: str) -> Check:
+def _postgres(store: str) -> Iterator[Check]:
     if importlib.util.find_spec("asyncpg") is None:
-        return Check("store", "broken", "PostgreSQL needs the driver", "pip install 'holdfast[postgres]'")
-    place = store.rpartition("@")[2].partition("/")[0]
-    host, _, port = place.partition(":")
+        yield Check("store", "broken", "PostgreSQL needs the driver", "pip install 'holdfast[postgres]'")
+        return
+    from ..adapters.postgres.settings import settings_of
+
+    place = store.rpartition("@")[2].partition("?")[0]
     try:
-        socket.create_connection((host or "127.0.0.1", int(port or 5432)), 2).close()
-    except (OSError, ValueError) as error:
-        return Check("store", "broken", f"Nobody answers at {place}: {error}", "Start PostgreSQL there, or mend the URL.")
-    return Check("store", "ok", f"PostgreSQL answers at {place}")
+        found = asyncio.run(settings_of(store))
+    except HoldfastError as error:
+        yield Check("store", "broken", error.message, "Start PostgreSQL there, or mend the URL.")
+        return
+    yield Check("store", "ok", f"PostgreSQL {found['server_version']} answers at {place}")
+    for name in ("fsync", "full_page_writes", "synchronous_commit"):
+        if found[name] == "off":
+            told = f"{name} is off: a power failure may take what Holdfast has called durable"
+            yield Check("durability", "broken", told, f"Set {name} = on in postgresql.conf.")
+    if found["autovacuum"] == "off":
+        told = "autovacuum is off: nothing analyses or summarises tables, and reading the journal becomes slow as it grows"
+        yield Check("autovacuum", "warning", told, "Set autovacuum = on in postgresql.conf, or run VACUUM (ANALYZE) daily.")
 
 
 def sync_ms(folder: Path) -> float:

@@ -97,8 +97,6 @@ async def ask_model(
         await _durable(turn)
     started = turn.clock.monotonic()
     begun = recorded is not None
-    if not outside:
-        _show(turn)
     if begun and path in turn.rows:
         await turn.wait_for(path, PROVIDER, route, silent=True)
     await turn.harmless()
@@ -141,15 +139,12 @@ async def ask_model(
 
 
 async def _durable(turn: Turn) -> None:
-    """Nothing is asked for on behalf of what could still be lost."""
+    """Nothing is asked for on behalf of what could still be lost. A model takes its time: the turn can be seen at work
+    meanwhile, though nobody waits until it is."""
     if turn.item.id == 0:
         await turn.accept()
     elif turn.active.unsettled:
         await turn.flush()
-
-
-def _show(turn: Turn) -> None:
-    """A model takes its time: that the turn is at work is there to be seen meanwhile, though nobody waits until it is."""
     if not turn.begun:
         turn.journal(EntryKind.NOTE, "", "begin", "")
 

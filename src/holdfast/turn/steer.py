@@ -65,7 +65,7 @@ async def hear(turn: Turn) -> list[Word]:
 
 
 def unheard(turn: Turn) -> bool:
-    """Whether somebody has said something which the handler, about to end, could still hear in one more request to its model.
+    """Whether somebody has said something which a handler that is about to end could still hear in one more request.
     Where the journal has that it ended here, it ends here again: what was said later was too late."""
     if not turn.words:
         return False
