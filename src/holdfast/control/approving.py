@@ -102,12 +102,11 @@ class ApprovalOperations:
     async def _question(self, question: str) -> Question:
         place, _, rest = question.partition("#")
         found = [q for q in await self._questions(self.principal.place(place)) if not rest or q.id.partition("#")[2] == rest]
-        if len(found) != 1:
-            ids = ", ".join(q.id for q in found) or "none"
-            raise NotFound(
-                "ask.unknown" if not found else "ask.ambiguous",
-                f"{question!r} names {len(found)} open questions: {ids}. `holdfast asks` lists them.",
-            )
+        if not found:
+            raise NotFound("ask.unknown", f"Nothing open is called {question!r}. `holdfast asks` lists what is asked.")
+        if len(found) > 1:
+            ids = ", ".join(q.id for q in found)
+            raise NotFound("ask.ambiguous", f"{question!r} names {len(found)} open questions: {ids}. Name one of them.")
         return found[0]
 
     async def _questions(self, target: str) -> list[Question]:
