@@ -163,7 +163,7 @@ async def test_when_the_time_is_over_the_default_holds(world: World, tmp_path: P
                 await call
             assert caught.value.code == "gate.not_approved"
         assert len(office.paid) == pays
-        with pytest.raises(Exception, match=r"settled|open questions"):
+        with pytest.raises(Exception, match=r"settled|Nothing open"):
             await acting(runtime, person("ann", "finance")).approve(question.id)
 
 
