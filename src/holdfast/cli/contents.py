@@ -19,6 +19,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "cost": ("money", "Show what models cost: holdfast cost --by team,model --since 7d."),
     "ps": ("looking", "List agents: what they do, what they wait for, since when."),
     "describe": ("looking", "Tell everything about one agent's present."),
+    "lanes": ("causality", "Show what agents did in a window of time, and what caused it."),
+    "causes": ("causality", "Walk back from a turn to what caused it, across agents."),
     "journal": ("looking", "Read what an agent did and why, step by step."),
     "state": ("looking", "Read what an agent keeps."),
     "asks": ("looking", "List the questions that wait for a person (holdfast answer ID VALUE)."),

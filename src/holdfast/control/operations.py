@@ -22,6 +22,7 @@ from ..turn.definition import Registry
 from .approving import ApprovalOperations
 from .audit import AuditOperations
 from .breakers import BreakerOperations
+from .causality import CausalityOperations
 from .command_center import CommandCenterOperations
 from .dead_letters import DeadLetterOperations
 from .deciding import DecisionOperations
@@ -66,6 +67,7 @@ class Operations(
     ResourceOperations,
     DiagnosisOperations,
     CommandCenterOperations,
+    CausalityOperations,
     SearchOperations,
 ):
     """See the module. ``worker`` is this process's; it need not serve any definition itself.

@@ -47,8 +47,8 @@ PUBLIC = ""
 """The scope of what anybody may call who was let in at all."""
 
 _OPERATIONS = {
-    READ: """asks_of drop_search drop_view fleet glance pulse readers save_search save_view saw search searches story
-        views watch_search
+    READ: """asks_of causes drop_search drop_view fleet glance lanes pulse readers save_search save_view saw search searches
+        story views watch_search
         agents approvals asks audit_query behaviour breakers budgets check_policy cost dead definitions
         describe diagnose dry_run_policy follow forecast grant grants holds info journal models policies policy schedules
         drift export export_text kinds plan plan_rollback preview_grant resource resource_diff resource_history
