@@ -19,6 +19,9 @@ PAGES = {
     "brief": "/brief",
     "search": "/search?q=atlas",
     "causality": "causality",
+    "causality-live": "/causality?last=1m",
+    "causality-list": "/causality?last=10m&as=list",
+    "causality-empty": "/causality?from=1000&to=9000",
     "money": "/money?by=name",
     "governance": "/governance",
 }

@@ -8,6 +8,7 @@ import "./style/fleet.css";
 import "./style/agent.css";
 import "./style/inbox.css";
 import "./style/pages.css";
+import "./style/causality.css";
 import { render } from "preact";
 import { App } from "./app";
 import { applyTheme } from "./data/theme";

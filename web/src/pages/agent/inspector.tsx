@@ -46,7 +46,7 @@ function OfInput({ address, story }: { address: string; story: Story }) {
         )}
         <Labels labels={story.labels} />
       </dl>
-      <p>
+      <p class="to-causes">
         <a class="link" href={`/causality?agent=${encodeURIComponent(address)}&turn=${line.turn}`}>
           Causes and effects
         </a>
@@ -55,6 +55,14 @@ function OfInput({ address, story }: { address: string; story: Story }) {
       {story.args.length + Object.keys(story.kwargs).length ? <Json value={{ ...Object.fromEntries(story.args.map((a, n) => [String(n), a])), ...story.kwargs }} /> : <p class="faint">None, or its message is forgotten already.</p>}
     </>
   );
+}
+
+const AROUND_MS = 15_000;
+
+/** The lanes of everybody about a step. */
+function around(address: string, turn: number, step: Step): string {
+  const query = new URLSearchParams({ agent: address, turn: String(turn), path: step.path, from: String(step.began - AROUND_MS), to: String((step.ended || step.began) + AROUND_MS) });
+  return `/causality?${query.toString()}`;
 }
 
 const RUNS = new Set(["step", "intent", "result"]);
@@ -100,6 +108,11 @@ function OfStep({ address, turn, step }: { address: string; turn: number; step: 
           Fork before this step
         </Button>
       )}
+      <p class="to-causes">
+        <a class="link" href={around(address, turn, step)}>
+          What others did around this
+        </a>
+      </p>
       {forking && <Fork address={address} turn={turn} before={step.path} close={() => setForking(false)} />}
       {step.decision !== undefined && step.decision !== null && (
         <>
