@@ -17,7 +17,8 @@ def query(page: Page) -> dict[str, str]:
 def effect(base: str) -> dict[str, Any]:
     """A turn of a shelf that an order caused."""
     found: Any = eventually(
-        lambda: next((s for s in reversed(ask(base, "lanes", agent="stock")["spans"]) if s["cause"] and s["ended"]), None), 20
+        lambda: next((s for s in reversed(ask(base, "lanes", agent="stock")["spans"]) if s["cause"] and s["ended"]), None),
+        20,
     )
     return found
 
