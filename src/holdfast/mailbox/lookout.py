@@ -14,10 +14,9 @@ from collections.abc import Awaitable, Callable, Hashable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from ..domain.errors import Conflict, HoldfastError
-from ..domain.message import Kind, Message, Outcome
-from ..journal.codec import encode_message, encode_outcome
-from ..ports.store import Commit, Send, Wait
+from ..domain.errors import HoldfastError
+from ..ports.store import Wait
+from .letting import let_on
 
 if TYPE_CHECKING:
     from .worker import Worker
@@ -84,7 +83,7 @@ class Lookout:
         try:
             found = [wait for wait in await self._waiting() if wait.name == name]
             for place in range(0, len(found), _PAGE):
-                await asyncio.gather(*(self._tell(wait) for wait in found[place : place + _PAGE]))
+                await asyncio.gather(*(let_on(self._worker, wait) for wait in found[place : place + _PAGE]))
         except HoldfastError as error:  # the store does not answer
             log.warning("turns that wait for %s could not be told that it is back, trying again: %s", name, error)
             return True
@@ -124,22 +123,8 @@ class Lookout:
             went_on = before and not any((wait.address, wait.turn) in before for wait in line)
             room = min(len(before) * 2, _PAGE) if went_on else 1
             self._tried[name] = {(wait.address, wait.turn) for wait in line[:room]}
-            await asyncio.gather(*(self._tell(wait) for wait in line[:room]))
+            await asyncio.gather(*(let_on(self._worker, wait) for wait in line[:room]))
         return any(name not in tried or tried[name].isdisjoint(now) for name, now in self._tried.items())
-
-    async def _tell(self, wait: Wait) -> None:
-        worker = self._worker
-        message = Message(
-            wait.address,
-            Kind.ANSWER,
-            wait.path,
-            encode_outcome(Outcome()),
-            key=f"{SOURCE}:{wait.turn}:{wait.path}:{wait.since}",
-            turn=wait.turn,
-            created=worker.clock.now_ms(),
-        )
-        with suppress(Conflict):  # another worker was first
-            await worker.outcomes.deliver(Commit(sends=[Send(message, worker.sealed(encode_message(message)))]), None)
 
 
 __all__ = ["SOURCE", "Lookout", "Probe"]

@@ -7,14 +7,12 @@ read from its front, so that neither a longer line nor one that does not move ho
 
 from __future__ import annotations
 
-from contextlib import suppress
 from heapq import merge
 from typing import TYPE_CHECKING
 
-from ..domain.errors import Conflict, HoldfastError
-from ..domain.message import Kind, Message, Outcome
-from ..journal.codec import encode_message, encode_outcome
-from ..ports.store import Commit, Send, Wait
+from ..domain.errors import HoldfastError
+from ..ports.store import Wait
+from .letting import let_on
 
 if TYPE_CHECKING:
     from .worker import Worker
@@ -124,24 +122,10 @@ class Usher:
 
     async def _tell(self, wait: Wait) -> None:
         try:
-            with suppress(Conflict):  # another worker's usher was first
-                await self._worker.outcomes.deliver(Commit(sends=[self._word(wait)]), None)
+            await let_on(self._worker, wait)
         except HoldfastError:
             self._told.discard(_who(wait))  # nobody told it: it is still in the line
             raise
-
-    def _word(self, wait: Wait) -> Send:
-        worker = self._worker
-        message = Message(
-            wait.address,
-            Kind.ANSWER,
-            wait.path,
-            encode_outcome(Outcome()),
-            key=f"provider:{wait.turn}:{wait.path}:{wait.since}",
-            turn=wait.turn,
-            created=worker.clock.now_ms(),
-        )
-        return Send(message, worker.sealed(encode_message(message)))
 
 
 def _who(wait: Wait) -> tuple[str, int, str, int]:
