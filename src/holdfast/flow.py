@@ -17,8 +17,8 @@ from .journal.replay import STEER, Replay
 from .mailbox.active import Active, Item, Parked
 from .mailbox.worker import Worker
 from .ports.store import Commit, Send
-from .turn import branches, ending, forking, steer
-from .turn.definition import Registry
+from .turn import branches, brought, ending, forking, steer
+from .turn.definition import HandlerSpec, Registry
 from .turn.handler import call_handler
 from .turn.recovery import Poison, call_suspect
 from .turn.retry import retry_later, wants_retry
@@ -111,7 +111,8 @@ class Flow:
         """May it come in? What a kill switch holds may: it waits in the mailbox."""
         if is_builtin(message.to):
             return
-        args = decode_any(message.payload) if self.gate.tracks else None
+        looks = self.gate.looks_into("accept", message.name)
+        args = brought.given(message, self._spec(message.to, message.name)) if looks else None
         intent = Intent(
             "",
             0,
@@ -119,7 +120,7 @@ class Flow:
             "accept",
             message.name,
             message.to,
-            tuple(args) if isinstance(args, list) else args,  # pyright: ignore[reportUnknownArgumentType]
+            args,
             frozenset(message.labels),
             sender=message.sender,
             chain=message.chain,
@@ -130,6 +131,8 @@ class Flow:
         decision = self.gate.review(intent)
         if decision.verdict in (Verdict.ASK, Verdict.DENY):
             raise refuse(intent, decision)
+        if decision.args is not None and decision.verdict is Verdict.TRANSFORM:
+            brought.change(message, intent, decision, self.check)
 
     async def _deliver(self, message: Message, waiter: asyncio.Future[Outcome] | None = None) -> int:
         send = Send(message, self.worker.sealed(encode_message(message)))
@@ -239,13 +242,22 @@ class Flow:
 
     def shared(self, address: str, handler: str) -> bool:
         """Whether a handler may run beside an exclusive turn."""
-        definition = self.registry.find(address.split("/", 2)[1])
-        spec = self.registry.common.get(handler) or (definition.handlers.get(handler) if definition else None)
+        spec = self._spec(address, handler)
         return spec is not None and spec.shared
 
     def serves(self, address: str, version: str) -> bool:
         """Whether this worker has the code that a turn began with."""
         return self.registry.find(address.split("/", 2)[1], version) is not None
+
+    def check(self, to: str, handler: str, payload: bytes) -> None:
+        """Raise ``Rejected(handler.bad_argument)`` for what a handler does not take, as far as this worker knows."""
+        spec = self._spec(to, handler)
+        if spec is not None:
+            spec.bind(payload, to)
+
+    def _spec(self, to: str, handler: str) -> HandlerSpec | None:
+        definition = self.registry.find(to.split("/", 2)[1]) if to.count("/") == 2 else None
+        return self.registry.common.get(handler) or (definition.handlers.get(handler) if definition else None)
 
     def control(self, active: Active, item: Item) -> None:
         """Cancel, kill or release what a person (or another agent) pointed at. Payload: turn's number or 0, and why."""

@@ -34,7 +34,13 @@ class Front:
 
 @asynccontextmanager
 async def front(
-    tmp_path: Path, *scripts: Any, target: dict[str, Any] | None = None, agents: str = "", turns: int = 2000, **route: Any
+    tmp_path: Path,
+    *scripts: Any,
+    target: dict[str, Any] | None = None,
+    agents: str = "",
+    policy: str = "",
+    turns: int = 2000,
+    **route: Any,
 ) -> AsyncGenerator[tuple[Front, list[Vendor]]]:
     vendors = [Vendor(script) for script in scripts]
     for vendor in vendors:
@@ -55,9 +61,14 @@ async def front(
     if agents:
         (tmp_path / "front_agents.py").write_text(agents)
         places = (str(tmp_path / "front_agents.py"),)
+    policies: tuple[str, ...] = ()
+    if policy:
+        (tmp_path / "policy.yaml").write_text(policy)
+        policies = (str(tmp_path / "policy.yaml"),)
     server = Server(
         Settings(
             places=places,
+            policies=policies,
             store=f"sqlite:///{tmp_path / 's.db'}",
             listen=wire,
             models=str(file),

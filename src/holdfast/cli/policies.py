@@ -230,6 +230,9 @@ def _explain(view: Any) -> None:
     print(f"decided   {view.verdict}{' by ' + ', '.join(view.rules) if view.rules else ': no rule spoke'}")
     for reason in view.reasons:
         print(f"          {reason}")
+    for name, was in view.before.items():
+        became = f"became {short(view.changed[name], 200)}" if name in view.changed else "was left out"
+        print(f"changed   {name}: {short(was, 200) if was is not None else 'nothing'} {became}")
     if view.by:
         print(f"let through by {', '.join(view.by)}")
     print(f"today     {_OUTCOMES.get(view.now, view.now)}")

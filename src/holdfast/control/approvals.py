@@ -178,7 +178,7 @@ async def _settle(ctx: Context, standing: Standing, verdict: str, by: list[str],
     value: dict[str, Any] = {"verdict": verdict, "by": by, "why": why, "digest": asked.digest}
     labels = tuple(f"person:{identity_of(who)[1]}" for who in by)
     payload = encode_outcome(Outcome(Raw(encode(value)), None, labels))
-    await send(ctx.turn, asked.agent, Kind.ANSWER, asked.path, payload, "send", number=asked.turn)
+    await send(ctx.turn, asked.agent, Kind.ANSWER, asked.path, Raw(payload), "send", number=asked.turn)
     await ctx.retire()
     return standing
 

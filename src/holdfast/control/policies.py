@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import msgspec
@@ -188,6 +188,10 @@ def _told(act: Act, book: Rulebook) -> WhyView:
     intent = act.intent
     told = explain(book, intent)
     decided: dict[str, Any] = act.decided or {}
+    before: dict[str, Any] = decided.get("before") or {}
+    after: Mapping[str, Any] = intent.arguments
+    if intent.verb == "model" and isinstance(decided.get("args"), dict):
+        after = decided["args"]
     return WhyView(
         address=intent.agent,
         turn=intent.turn,
@@ -202,6 +206,8 @@ def _told(act: Act, book: Rulebook) -> WhyView:
         rules=[str(rule) for rule in decided.get("rules", ())],
         reasons=[str(reason) for reason in decided.get("reasons", ())],
         by=[str(who) for who in decided.get("by", ())],
+        before=before,
+        changed={name: after[name] for name in before if name in after},
         now=outcome_of(told.decision),
         considered=[ConsideredView(**msgspec.structs.asdict(c)) for c in told.considered],
         unseen=UNRECORDED,

@@ -69,7 +69,8 @@ class DryRunView(View):
 
 class WhyView(View):
     """A decision of the gate. ``verdict``, ``rules``, ``reasons`` and ``by`` were recorded; ``now`` and ``considered`` are
-    what the rules in force now make of the same action, as far as it was recorded."""
+    what the rules in force now make of the same action, as far as it was recorded. ``before`` has the arguments that a rule
+    changed as they were, without what it blacked out, and ``changed`` what became of them."""
 
     address: str
     turn: int
@@ -84,6 +85,8 @@ class WhyView(View):
     rules: list[str]
     reasons: list[str]
     by: list[str]
+    before: dict[str, Any]
+    changed: dict[str, Any]
     now: str
     considered: list[ConsideredView]
     unseen: str

@@ -129,7 +129,7 @@ class Intent(msgspec.Struct, gc=False):
         name: on what: function, tool, route, target handler, topic, key.
         to: the receiver's address for messages.
         args: the arguments as given, not yet encoded: of a tool ``({name: value},)``, of a step the positional values, of a
-            message to another agent ``named`` ones.
+            message to another agent ``named`` ones, of a request to a model ``gate.prompts.Seen``.
         labels: joined provenance of everything the turn has read so far.
         idempotent: whether doing it twice equals doing it once.
         sender: the principal behind it.
@@ -187,6 +187,17 @@ def named(args: Sequence[Any], kwargs: Mapping[str, Any], names: Sequence[str] =
     return found
 
 
+def placed(given: Mapping[str, Any], names: Sequence[str] = ()) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """What ``named`` made, as positional arguments and keywords again. Raises ``TypeError`` if one is missing in between."""
+    rest, args = dict(given), list[Any]()
+    while (key := names[len(args)] if len(args) < len(names) else str(len(args))) in rest:
+        args.append(rest.pop(key))
+    for name in rest:
+        if name.isdigit():
+            raise TypeError(f"the positional argument {len(args)} is missing before {name}")
+    return tuple(args), rest
+
+
 class Approval(msgspec.Struct, frozen=True):
     """Who may let an action through that the gate asks about.
 
@@ -234,6 +245,7 @@ class Decision(msgspec.Struct, frozen=True):
         until: when it may be otherwise (milliseconds), 0 if nobody knows.
         vouched: arguments with roles of which somebody vouches after untrusted data was read, each with the label that does
             (``user``, ``tool:directory``, ``person:ada``, ``policy:payments/known accounts``).
+        before: where arguments were changed, those that came in, without what was blacked out in them.
     """
 
     verdict: Verdict
@@ -247,6 +259,7 @@ class Decision(msgspec.Struct, frozen=True):
     judge: str = ""
     until: int = 0
     vouched: Mapping[str, str] = {}
+    before: Any = None
 
 
 ALLOW = Decision(Verdict.ALLOW)

@@ -20,7 +20,9 @@ import msgspec
 
 from ..domain.intent import ALLOW, Decision, Done, Intent, Verdict
 from . import destinations, plan
+from .answers import both
 from .grants import Grants
+from .prompts import Seen
 from .review import Gate
 
 
@@ -31,6 +33,7 @@ class Rules(Protocol):
     def needs_past(self, verb: str, name: str) -> bool: ...
     @property
     def empty(self) -> bool: ...
+    def looks_into(self, verb: str, name: str) -> bool: ...
     @property
     def needs_sources(self) -> bool: ...
 
@@ -111,6 +114,10 @@ class Gatekeeper(Gate):
             return True
         return self.rules is not None and self.rules.needs_past(verb, name)
 
+    def looks_into(self, verb: str, name: str) -> bool:
+        """See ``Gate``."""
+        return bool(self.plugins) or (self.rules is not None and self.rules.looks_into(verb, name))
+
     def review(self, intent: Intent) -> Decision:
         """See ``Gate``."""
         try:
@@ -140,7 +147,10 @@ class Gatekeeper(Gate):
         if intent.declared.roles:
             decision = stronger(decision, destinations.judge(intent, decision.vouched))
         if self.habits is not None:
-            decision = stronger(decision, self.habits.review(intent))
+            known = intent
+            if isinstance(intent.args, Seen):  # habits are learned from the journal, which has no prompts
+                known = msgspec.structs.replace(intent, args=intent.args.facts)
+            decision = stronger(decision, self.habits.review(known))
         return self.grants.lift(intent, decision) if decision.verdict == Verdict.ASK else decision
 
     def learn(self, agent: str, done: Done) -> None:
@@ -152,23 +162,14 @@ class Gatekeeper(Gate):
 
 
 def stronger(one: Decision, other: Decision | None) -> Decision:
-    """Both answers as one: the stronger verdict, all reasons, what both want counted and told."""
+    """Two answers as one (``both``). Raises ``ValueError`` if both change the arguments: neither knew of it."""
     if other is None or other is ALLOW:
         return one
     if one is ALLOW:
         return other
-    first, second = (one, other) if one.verdict >= other.verdict else (other, one)
-    return msgspec.structs.replace(
-        first,
-        reasons=(*first.reasons, *second.reasons),
-        rules=(*first.rules, *second.rules),
-        args=first.args if first.args is not None else second.args,
-        approval=first.approval or second.approval,
-        counts=(*first.counts, *second.counts),
-        notify=(*first.notify, *second.notify),
-        judge=first.judge or second.judge,
-        vouched={**second.vouched, **first.vouched} if second.vouched else first.vouched,
-    )
+    if one.args is not None and other.args is not None:
+        raise ValueError(f"{' and '.join((*one.rules, *other.rules))} both change the arguments")
+    return both(one, other)
 
 
 __all__ = ["Gatekeeper", "Habits", "Plugin", "Rules", "Switches", "stronger"]

@@ -16,6 +16,7 @@ from ..domain.intent import Approval, Count, Decision, Intent, Verdict
 from ..domain.labels import UNTRUSTED
 from ..domain.principal import is_same
 from ..journal.codec import encode
+from .prompts import Seen
 
 GRANTED = "grant:"
 """Before a grant's name where the rules of a decision are listed."""
@@ -141,10 +142,11 @@ def _counts(grant: Grant, given: Mapping[str, Any]) -> list[Count]:
 
 
 def given(intent: Intent, decision: Decision) -> Mapping[str, Any]:
-    """The arguments that would run, by name."""
-    if decision.args is None:
-        return intent.arguments
-    return msgspec.structs.replace(intent, args=positional(decision.args)).arguments
+    """The arguments that would run, by name; of a request to a model, what tells it from others."""
+    args = intent.args if decision.args is None else positional(decision.args)
+    if isinstance(args, Seen):
+        return args.facts
+    return msgspec.structs.replace(intent, args=args).arguments
 
 
 def positional(args: Any) -> Any:

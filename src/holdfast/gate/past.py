@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import msgspec
 
+from ..domain.address import TOPIC
 from ..domain.entry import EntryKind, StoredEntry
 from ..domain.intent import Done, named
 from ..domain.labels import NONE, SEALED, join
@@ -103,7 +104,7 @@ def done_of(turn: int, entry: StoredEntry) -> Done:
     detail: Any = decode_any(entry.detail)
     known = cast("dict[str, Any]", detail) if isinstance(detail, dict) else {}
     to, given = str(known.get("to", "")), given_in(entry.verb, detail)
-    name = entry.name.rpartition(".")[2] if entry.verb in ("call", "send") else entry.name
+    name = entry.name.rpartition(".")[2] if entry.verb in ("call", "send") else entry.name.removeprefix(TOPIC)
     return Done(
         entry.at,
         turn,
@@ -122,6 +123,8 @@ def given_in(verb: str, detail: Any) -> dict[str, Any]:
     if not isinstance(detail, dict):
         return by_name(verb, detail)
     known = cast("dict[str, Any]", detail)
+    if verb == "model":
+        return by_name(verb, known.get("asked", known.get("args", {})))
     given = known.get("args", known)
     return {"0": given} if known.get("event") else by_name(verb, given, known.get("names", ()))
 

@@ -35,6 +35,10 @@ class Gate:
         """Whether judging such an action needs ``Intent.past``."""
         return False
 
+    def looks_into(self, verb: str, name: str) -> bool:
+        """Whether judging such an action looks at what is in it. False spares putting a whole prompt before it."""
+        return False
+
     def held(self, address: str) -> bool:
         """Whether a kill switch holds this agent: none of its turns may go on."""
         return False

@@ -51,6 +51,10 @@ class Tenants(Gate):
         """See ``Gate``."""
         return self.inner.looks_back(verb, name)
 
+    def looks_into(self, verb: str, name: str) -> bool:
+        """See ``Gate``."""
+        return self.inner.looks_into(verb, name)
+
     def held(self, address: str) -> bool:
         """See ``Gate``."""
         return self.inner.held(address)

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
+from typing import Any
 
 from msgspec import Raw
 
@@ -31,14 +32,16 @@ STEER = "steer"
 
 
 class Recorded:
-    """What the journal knows of one step. ``order`` is the result's place among all results, -1 without a result."""
+    """What the journal knows of one step. ``order`` is the result's place among all results, -1 without a result;
+    ``changed`` is what a rule made of its arguments when it was let through, None if they stayed as they were."""
 
-    __slots__ = ("intent", "order", "path", "result")
+    __slots__ = ("changed", "intent", "order", "path", "result")
 
     def __init__(self, path: str) -> None:
         self.path = path
         self.intent: StoredEntry | None = None
         self.result: StoredEntry | None = None
+        self.changed: Any = None
         self.order = -1
 
 
@@ -93,6 +96,8 @@ class Replay:
                     step = self.steps[entry.path] = Recorded(entry.path)
                 if kind == EntryKind.INTENT:
                     step.intent = entry
+                    if isinstance(entry.decision, dict):
+                        step.changed = entry.decision.get("args", step.changed)  # pyright: ignore[reportUnknownMemberType]
                 else:
                     step.result = entry
                     step.order = len(self._order)

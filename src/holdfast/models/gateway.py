@@ -110,8 +110,12 @@ class Gateway:
         """The most that one answer may cost, in nano-dollars and tokens: what has to be reserved before it is asked for. A
         token is taken to be two characters, so that the guess is rather too high."""
         rates = self._rates.get(job.route) or self._rate(job.route)
-        asked, answer = job.size() * 2, job.max_tokens or rates.answer_tokens
+        asked, answer = job.size() * 2, self.longest(job)
         return rates.request_nanos + round((asked * rates.input + answer * rates.output) * 1_000), asked + answer
+
+    def longest(self, job: Job) -> int:
+        """How many tokens the answer may have: what the request says, else what its route's targets give at most."""
+        return job.max_tokens or (self._rates.get(job.route) or self._rate(job.route)).answer_tokens
 
     def _rate(self, name: str) -> _Rates:
         """What the dearest of a route's targets takes."""

@@ -7,7 +7,7 @@ a kill switch holds leaves memory before its effect.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from hashlib import sha256
 from typing import Any
 
@@ -15,10 +15,12 @@ import msgspec
 
 from ..domain.address import TOPIC, tenant_of
 from ..domain.entry import EntryKind
+from ..domain.errors import HoldfastError
 from ..domain.intent import ALLOW, NOTHING, UNDECLARED, Approval, Decision, Declared, Done, Intent, Planned, Verdict
 from ..domain.message import Kind, Message
 from ..gate import refuse
 from ..gate.past import VERBS, History
+from ..gate.prompts import Seen
 from ..journal.codec import ANY, Raw, decode_entry, encode, encode_message, failure_of
 from ..ports.resources import Tally
 from ..ports.store import Send
@@ -77,11 +79,20 @@ class Admitting(Waiting):
         cost: float = 0.0,
         carries: Mapping[str, frozenset[str]] = NOTHING,
         planned: Planned | None = None,
+        fits: Callable[[Any], Any] | None = None,
+        settled: Any = None,
     ) -> Any:
         """Let a step pass. Returns the arguments to go on with: those given, unless a rule changed them.
 
+        Args:
+            fits: raises ``HoldfastError`` or ``TypeError`` for arguments that whoever gets them does not take. Only what a
+                rule changed is asked about: the rest was checked by whoever gave it.
+            settled: what a rule made of the arguments when the step was first let through, if it has been before: it stays
+                so, unless the step is not let through any more.
+
         Raises:
-            Rejected: ``gate.denied``, ``gate.not_approved`` or the code that a rule names; it is in the journal then.
+            Rejected: ``gate.denied``, ``gate.not_approved``, ``gate.unfit`` or the code that a rule names; it is in the
+                journal then.
         """
         if self.builtin:
             return args
@@ -117,19 +128,21 @@ class Admitting(Waiting):
             planned,
         )
         decision = gate.review(intent)
-        if decision is not ALLOW:
-            args = await self._obey(intent, decision, name if recorded_as is None else recorded_as)
-        if self.sources is not None and verb == "tool":
-            self.found_by[path] = self.sources.found_by(intent.arguments.values())
-        if past is not None:
-            effects = declared.effects
-            done = Done(
-                intent.at, self.in_past, message.trace, verb, name, to, intent.arguments, frozenset(), effects=effects
+        if settled is not None and decision.verdict < Verdict.DENY:
+            decision = msgspec.structs.replace(
+                decision, verdict=max(decision.verdict, Verdict.TRANSFORM), args=settled, before=None
             )
+        if decision is not ALLOW:
+            args = await self._obey(intent, decision, name if recorded_as is None else recorded_as, fits)
+        if self.sources is not None and verb == "tool":
+            self.found_by[path] = self.sources.found_by(_named(intent, args).values())
+        if past is not None:
+            given, effects = _named(intent, args), declared.effects
+            done = Done(intent.at, self.in_past, message.trace, verb, name, to, given, frozenset(), effects=effects)
             past.begin(self.in_past, path, done)
         return args
 
-    async def _obey(self, intent: Intent, decision: Decision, name: str) -> Any:
+    async def _obey(self, intent: Intent, decision: Decision, name: str, fits: Callable[[Any], Any] | None) -> Any:
         if decision.verdict == Verdict.HOLD:
             await self._held_back(intent, decision, name)
         if self.item.id == 0:
@@ -141,13 +154,19 @@ class Admitting(Waiting):
         if decision.verdict == Verdict.DENY:
             await self._refuse(intent, decision, name)
         args = decision.args if decision.args is not None else intent.args
+        if decision.args is not None and fits is not None:
+            try:
+                fits(args)
+            except (HoldfastError, TypeError) as error:
+                why = f"they changed its arguments so that they do not fit: {error}"
+                await self._refuse(intent, Decision(Verdict.DENY, (why,), decision.rules, code="gate.unfit"), name, args)
         if decision.judge:
             decision = await advised(self, intent, decision, args, digest_of(intent, args))
         by: list[str] = []
         if decision.verdict == Verdict.ASK:
             by = await self._approved(intent, decision, args, name)
         if decision.rules or decision.vouched:
-            self.decided[intent.path] = told(decision, by)
+            self.decided[intent.path] = told(intent, decision, by)
         if not by:
             self._notify(intent, decision)
         return args
@@ -161,10 +180,14 @@ class Admitting(Waiting):
         self.hold()
         self.give_up()
 
-    async def _refuse(self, intent: Intent, decision: Decision, name: str) -> None:
+    async def _refuse(self, intent: Intent, decision: Decision, name: str, args: Any = None) -> None:
+        """Journal that it did not happen, with the arguments that it would have had, and raise why."""
         error = refuse(intent, decision)
-        self.decided[intent.path] = told(decision, [])
-        detail = {"args": intent.args, "to": intent.to} if intent.to else {"args": intent.args}
+        self.decided[intent.path] = told(intent, decision, [])
+        given = intent.args if args is None else args
+        detail = {"args": given.facts if isinstance(given, Seen) else given}
+        if intent.to:
+            detail["to"] = intent.to
         self.journal(EntryKind.STEP, intent.path, intent.verb, name, None, failure_of(error), (), detail)
         self._notify(intent, decision)
         await self.flush()
@@ -179,7 +202,7 @@ class Admitting(Waiting):
                 f"{TOPIC}{NOTIFY}.{name}",
                 Kind.REQUEST,
                 "",
-                encode(([{**where, **act, **told(decision, [])}], {})),
+                encode(([{**where, **act, **told(intent, decision, [])}], {})),
                 sender=self.active.address,
                 trace=self.item.message.trace,
                 created=intent.at,
@@ -238,8 +261,8 @@ class Admitting(Waiting):
             if answer.get("verdict") != "approve":
                 why = answer.get("why") or f"{', '.join(by) or 'nobody'} did not approve it"
                 denied = Decision(Verdict.DENY, (*decision.reasons, str(why)), decision.rules, code="gate.not_approved")
-                await self._refuse(intent, denied, name)
-            if self.sources is not None:
+                await self._refuse(intent, denied, name, args)
+            if self.sources is not None and not isinstance(args, Seen):  # a prompt has the words of anybody in it
                 self.sources.add(args, [f"person:{who}" for who in by])
             return by
 
@@ -275,8 +298,8 @@ class Admitting(Waiting):
             verb=intent.verb,
             name=intent.name,
             to=intent.to,
-            args=args,
-            before=intent.args if decision.args is not None else None,
+            args=_shown(args),
+            before=_shown(decision.before),
             digest=digest,
             question=approval.question or "; ".join(decision.reasons) or f"May it {intent.verb} {intent.name}?",
             rules=list(decision.rules),
@@ -288,7 +311,7 @@ class Admitting(Waiting):
             at=self.clock.now_ms(),
             roles=dict(intent.declared.roles),
         )
-        self.decided[intent.path] = told(decision, [])
+        self.decided[intent.path] = told(intent, decision, [])
         self.asked[intent.path] = asked
         self.journal(EntryKind.NOTE, intent.path, "review", name, detail=asked)
         asked.turn = self.number
@@ -324,8 +347,9 @@ def approval_of(agent: str, turn: int, path: str, digest: str) -> str:
     return f"{tenant_of(agent)}/{APPROVALS}/{key}"
 
 
-def told(decision: Decision, by: list[str]) -> dict[str, Any]:
-    """A decision as the journal keeps it beside the step."""
+def told(intent: Intent, decision: Decision, by: list[str]) -> dict[str, Any]:
+    """A decision as the journal keeps it beside the step: with ``args`` where they were changed, and ``before``, what was
+    otherwise in them. Of a prompt only what was changed is told."""
     found: dict[str, Any] = {
         "verdict": decision.verdict.name.lower(),
         "rules": list(decision.rules),
@@ -335,11 +359,35 @@ def told(decision: Decision, by: list[str]) -> dict[str, Any]:
         found["by"] = by
     if decision.vouched:
         found["vouched"] = dict(decision.vouched)
-    if decision.args is not None:
+    if isinstance(decision.args, Seen) and isinstance(intent.args, Seen):
+        found["args"] = intent.args.edits(decision.args)
+        if decision.before is not None:
+            found["before"] = decision.args.edits(decision.before)
+    elif decision.args is not None:
         found["args"] = decision.args
+        if decision.before is not None:
+            found["before"] = _otherwise(_named(intent, decision.before), _named(intent, decision.args))
     if decision.notify:
         found["notify"] = list(decision.notify)
     return found
+
+
+def _named(intent: Intent, args: Any) -> Mapping[str, Any]:
+    """Arguments in the form of the intent's own, by name; of a prompt, what tells it from others."""
+    if isinstance(args, Seen):
+        return args.facts
+    return intent.arguments if args is intent.args else msgspec.structs.replace(intent, args=args).arguments
+
+
+def _otherwise(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+    """What was different about arguments by name; None for those that were not there."""
+    gone = object()
+    changed = [name for name in {**before, **after} if before.get(name, gone) != after.get(name, gone)]
+    return {name: before.get(name) for name in changed}
+
+
+def _shown(args: Any) -> Any:
+    return args.shown() if isinstance(args, Seen) else args
 
 
 __all__ = ["APPROVALS", "OPEN", "Admitting", "Asked", "approval_of"]

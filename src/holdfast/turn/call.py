@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from ..domain import labels as provenance
-from ..domain.address import DEFAULT_TENANT, tenant_of
+from ..domain.address import DEFAULT_TENANT, TOPIC, tenant_of
 from ..domain.entry import EntryKind
 from ..domain.errors import Rejected, TurnFailed
-from ..domain.intent import named
+from ..domain.intent import named, placed
 from ..domain.message import Cause, Kind, Message
-from ..journal.codec import Raw, Shape, encode_message, error_of
+from ..journal.codec import Raw, Shape, encode, encode_message, error_of
 from ..ports.store import Send
 from .definition import Target
 from .turn import Turn
@@ -42,12 +42,10 @@ async def call(
                 "Use ctx.send, or call the function directly.",
                 address=to,
             )
-        names = target.names(args)
-        await turn.admit("call", target.handler, path, named(args, kwargs, names), to=to, recorded_as=name)
+        payload, names = await _let_out(turn, "call", target, path, args, kwargs, to, name)
         if turn.item.id == 0:
             await turn.accept()
         due = turn.clock.now_ms() + timeout_ms if timeout_ms else 0
-        payload = target.pack(args, kwargs, turn.limits.payload_bytes)
         detail: dict[str, Any] = {"to": to, "due": due, "args": Raw(payload)}
         if names:
             detail["names"] = names
@@ -66,29 +64,101 @@ async def call(
     return _answer(outcome.failure, outcome.value, target.returns, name)
 
 
+async def _let_out(
+    turn: Turn,
+    verb: str,
+    target: Target[..., Any],
+    path: str,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    to: str,
+    recorded_as: str,
+    payload: bytes = b"",
+) -> tuple[bytes, list[str]]:
+    """Pass the gate: what is sent (``payload``, unless a rule changed the arguments), and the parameters that its positional
+    arguments stand for."""
+    names, most = target.names(args), turn.limits.payload_bytes
+    given = named(args, kwargs, names)
+
+    def packed(found: Mapping[str, Any]) -> tuple[bytes, list[str]]:
+        args, kwargs = placed(found, names)
+        return target.pack(args, kwargs, most), names[: len(args)]
+
+    def fits(found: Mapping[str, Any]) -> None:
+        turn.worker.runner.check(to, target.handler, packed(found)[0])
+
+    found = await turn.admit(verb, target.handler, path, given, to=to, recorded_as=recorded_as, fits=fits)
+    return (payload or target.pack(args, kwargs, most), names) if found is given else packed(found)
+
+
+async def send_to(
+    turn: Turn, target: Target[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], due: int = 0, priority: int = 0
+) -> None:
+    """A message to a handler, one way: done when this turn's commit is, delivered in the same instant."""
+    payload = target.pack(args, kwargs, turn.limits.payload_bytes)
+    to = meant(turn, target.address)
+    name = f"{_kind_of(to)}.{target.handler}"
+    path, recorded = await turn.step("send", name)
+    if recorded is not None:
+        return
+    payload, names = await _let_out(turn, "send", target, path, args, kwargs, to, name, payload)
+    await _sent(turn, "send", to, target.handler, name, path, payload, due, priority, names=names)
+
+
 async def send(
     turn: Turn,
     to: str,
     kind: Kind,
     name: str,
-    payload: bytes,
+    value: Any,
     verb: str,
     *,
     due: int = 0,
-    priority: int = 0,
-    args: dict[str, Any] | None = None,
-    names: Sequence[str] = (),
     number: int = 0,
 ) -> None:
-    """One way: done when this turn's commit is, delivered in the same instant. ``args`` are what is in the payload, as the
-    gate sees it, and ``names`` the parameters that its positional ones stand for; ``number`` is the receiver's turn, for an
-    answer."""
+    """An event, the answer to a wait, or what is published: a value, or a list of them. ``number`` is the receiver's turn,
+    for an answer."""
     to = meant(turn, to)
     shown = f"{_kind_of(to)}.{name}" if name else to
+    payload = _payload(turn, kind, value, shown)
     path, recorded = await turn.step(verb, shown)
     if recorded is not None:
         return
-    await turn.admit(verb, name, path, args, to=to, recorded_as=shown)
+    given = named(value, {}) if kind is Kind.REQUEST else {"0": value}
+    about = name or to.removeprefix(TOPIC)
+    found = await turn.admit(verb, about, path, given, to=to, recorded_as=shown, fits=lambda found: _values(kind, found))
+    if found is not given:
+        payload = _payload(turn, kind, _values(kind, found), shown)
+    await _sent(turn, verb, to, name, shown, path, payload, due, 0, kind=kind, number=number)
+
+
+def _values(kind: Kind, found: Mapping[str, Any]) -> Any:
+    """Arguments by place as what is sent. Raises ``TypeError`` if they are not that any more."""
+    args, kwargs = placed(found)
+    if kwargs or (kind is not Kind.REQUEST and len(args) != 1):
+        raise TypeError(f"it takes values by place ({', '.join(map(repr, found)) or 'none'} were left)")
+    return args if kind is Kind.REQUEST else args[0]
+
+
+def _payload(turn: Turn, kind: Kind, value: Any, what: str) -> bytes:
+    return encode((value, {}) if kind is Kind.REQUEST else value, f"arguments of {what}", turn.limits.payload_bytes)
+
+
+async def _sent(
+    turn: Turn,
+    verb: str,
+    to: str,
+    name: str,
+    shown: str,
+    path: str,
+    payload: bytes,
+    due: int,
+    priority: int,
+    *,
+    kind: Kind = Kind.REQUEST,
+    names: Sequence[str] = (),
+    number: int = 0,
+) -> None:
     if turn.item.id == 0:
         await turn.accept()
     detail: dict[str, Any] = {"to": to, "args": Raw(payload)}

@@ -12,12 +12,11 @@ from ..domain import labels as provenance
 from ..domain.address import GROUP, TOPIC, Address, address, key_of, name_of, short
 from ..domain.conversation import Answer, Prompt, Said, Settings, Text
 from ..domain.errors import Rejected
-from ..domain.intent import named
 from ..domain.message import Kind
 from ..domain.retry import Retry
 from ..domain.topics import check_topic
 from ..domain.words import Word
-from ..journal.codec import ANY, Shape, encode
+from ..journal.codec import ANY, Shape
 from ..models.job import Job
 from . import call as calls
 from . import concurrency, lifecycle, quarantine
@@ -255,31 +254,16 @@ class Context:
         await self._send(target, args, kwargs, 0, priority)
 
     async def _send(self, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any], due: int, priority: int) -> None:
-        turn = self._turn
         if isinstance(target, Event):
-            payload = encode(args[0] if args else None, f"event {target.name}", turn.limits.payload_bytes)
-            given = named(args, {})
-            await calls.send(turn, target.address, Kind.EVENT, target.name, payload, "send", due=due, args=given)
+            value = args[0] if args else None
+            await calls.send(self._turn, target.address, Kind.EVENT, target.name, value, "send", due=due)
             return
-        payload, names = target.pack(args, kwargs, turn.limits.payload_bytes), target.names(args)
-        await calls.send(
-            turn,
-            target.address,
-            Kind.REQUEST,
-            target.handler,
-            payload,
-            "send",
-            due=due,
-            priority=priority,
-            args=named(args, kwargs, names),
-            names=names,
-        )
+        await calls.send_to(self._turn, target, args, kwargs, due, priority)
 
     async def publish(self, topic: str, *args: Any) -> None:
         """Send to the handlers of all agents subscribed to a pattern that matches ``topic``, exactly once each."""
         check_topic(topic)
-        payload = encode((args, {}), f"arguments of topic {topic}", self._turn.limits.payload_bytes)
-        await calls.send(self._turn, TOPIC + topic, Kind.REQUEST, "", payload, "publish", args=named(args, {}))
+        await calls.send(self._turn, TOPIC + topic, Kind.REQUEST, "", args, "publish")
 
     async def subscribe(self, pattern: str, handler: str) -> None:
         """From now on, what is published on ``pattern`` (``orders.*.paid``, ``orders.>``) starts ``handler`` here."""

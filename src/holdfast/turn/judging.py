@@ -14,10 +14,14 @@ import msgspec
 from ..domain.conversation import Prompt, Said, Settings, Text
 from ..domain.entry import EntryKind
 from ..domain.errors import HoldfastError
-from ..domain.intent import Approval, Decision, Intent, Verdict
+from ..domain.intent import NOTHING, Approval, Decision, Intent, Verdict
+from ..gate import refuse
+from ..gate.prompts import ASKED
 from ..journal.codec import ANY
+from ..models.gateway import Gateway
 from ..models.job import Job
 from .paying import enter
+from .prompting import let_through, seen
 
 if TYPE_CHECKING:
     from .admitting import Admitting
@@ -90,9 +94,13 @@ async def _ask(turn: Admitting, intent: Intent, route: str, args: Any, digest: s
     text = json.dumps(told, default=str, ensure_ascii=False)[: 2 * _LONGEST]
     settings = Settings(max_tokens=300, temperature=0.0, schema=_SCHEMA, schema_name="advice")
     prompt = Prompt(route, [Said("system", [Text(_TASK)]), Said("user", [Text(text)])], settings=settings)
+    try:
+        job = _permitted(turn, intent, gateway, Job(route, prompt=prompt))
+    except (HoldfastError, TypeError) as error:
+        return Advice(digest, None, str(error))
     turn.busy += 1
     try:
-        reply, reservation = await paid(cast("Turn", turn), gateway, Job(route, prompt=prompt), None, _PATIENCE_SECONDS)
+        reply, reservation = await paid(cast("Turn", turn), gateway, job, None, _PATIENCE_SECONDS)
     except HoldfastError as error:
         return Advice(digest, None, error.message)
     finally:
@@ -104,6 +112,20 @@ async def _ask(turn: Admitting, intent: Intent, route: str, args: Any, digest: s
         return Advice(digest, bool(found["concern"]), str(found.get("why", ""))[:500], model)
     except (msgspec.DecodeError, KeyError):
         return Advice(digest, None, "its answer was none", model)
+
+
+def _permitted(turn: Admitting, intent: Intent, gateway: Gateway, job: Job) -> Job:
+    """What the judge may be told: rules on prompts hold for this one, too. Raises ``Rejected`` if none may be sent."""
+    if not turn.gate.looks_into("model", job.route):
+        return job
+    shown = seen(gateway, job)
+    asking = msgspec.structs.replace(
+        intent, verb="model", name=job.route, to="", args=shown, declared=ASKED, carries=NOTHING, planned=None
+    )
+    decision = turn.gate.review(asking)
+    if decision.verdict >= Verdict.DENY:
+        raise refuse(asking, decision)
+    return job if decision.args is None else let_through(gateway, job, shown, decision.args)
 
 
 __all__ = ["ADVICE", "Advice", "advised"]

@@ -7,7 +7,7 @@ listeners only. If no vendor answers, the turn leaves memory as a wait named ``p
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
 from typing import Any, TypeVar
 
@@ -20,12 +20,15 @@ from ..domain.entry import EntryKind, StoredEntry
 from ..domain.errors import HoldfastError, LimitExceeded, Rejected
 from ..domain.intent import NOTHING
 from ..domain.words import Word
+from ..gate.prompts import ASKED
 from ..journal.codec import Raw, encode, error_of, failure_of
+from ..journal.replay import Recorded
 from ..mailbox.budgets import MUST_ASK, Reservation
 from ..models.gateway import Gateway, NoTarget, Watcher
 from ..models.job import Facts, Job, Reply
 from .branches import away
 from .paying import enter, pause, reserve, reserve_at_once
+from .prompting import before_the_crash, let_through, seen
 from .steer import heard
 from .turn import Turn
 
@@ -92,13 +95,13 @@ async def ask_model(
         return _recorded(turn, recorded.result)
     job, words = _listening(turn, job, hearing)
     carries = {"prompt": seals - {provenance.SEALED}} if seals else NOTHING
-    await turn.admit("model", route, path, job.described, cost=_cost(gateway, job), carries=carries)
+    job = await _admitted(turn, gateway, job, path, recorded, carries)
     if not outside:
         await _durable(turn)
     started = turn.clock.monotonic()
     begun = recorded is not None
     if begun and path in turn.rows:
-        await turn.wait_for(path, PROVIDER, route, silent=True)
+        await turn.wait_for(path, PROVIDER, job.route, silent=True)
     await turn.harmless()
     turn.effects.add(path)
     turn.busy += 1
@@ -118,7 +121,7 @@ async def ask_model(
                 if not begun:
                     turn.journal(EntryKind.INTENT, path, "model", route, detail={"waits": nobody.details})
                     begun = True
-                await _until_one_is_back(turn, path, route, nobody)
+                await _until_one_is_back(turn, path, job.route, nobody)
             except HoldfastError as error:
                 if error.code == "budget.spent" and isinstance(error, LimitExceeded) and not outside:
                     await _aside(turn, pause(turn, error))
@@ -129,13 +132,48 @@ async def ask_model(
                     await turn.active.flush()
                 raise
         reply.words = words
-        _keep(turn, path, job, reply, reservation, seals)
+        _keep(turn, path, route, job, reply, reservation, seals)
         if not outside:
             await turn.active.flush()
         return reply
     finally:
         turn.effects.discard(path)
         turn.busy -= 1
+
+
+async def _admitted(
+    turn: Turn,
+    gateway: Gateway,
+    job: Job,
+    path: str,
+    recorded: Recorded | None,
+    carries: Mapping[str, frozenset[str]],
+) -> Job:
+    """Pass the gate: the request to go on with. What a rule changes is journaled before it is sent, so that the same is sent
+    if it has to be sent again."""
+    route, cost = job.route, _cost(gateway, job)
+    if turn.builtin or not turn.gate.looks_into("model", route):
+        await turn.admit("model", route, path, job.described, cost=cost, carries=carries)
+        return job
+    shown = seen(gateway, job)
+    settled = before_the_crash(gateway, job, shown, recorded) if recorded is not None else None
+    given = await turn.admit(
+        "model",
+        route,
+        path,
+        shown,
+        declared=ASKED,
+        cost=cost,
+        carries=carries,
+        fits=lambda found: let_through(gateway, job, shown, found),
+        settled=settled,
+    )
+    if given is shown:
+        return job
+    job = let_through(gateway, job, shown, given)
+    if settled is None:
+        turn.journal(EntryKind.INTENT, path, "model", route, detail={"asked": job.described})
+    return job
 
 
 async def _durable(turn: Turn) -> None:
@@ -183,9 +221,18 @@ async def paid(
         raise
 
 
-def _keep(turn: Turn, path: str, job: Job, reply: Reply, reservation: Reservation | None, seals: frozenset[str]) -> None:
-    """The answer, its facts, its ledger row and its charges, in one commit."""
-    facts, route = reply.facts, job.route
+def _keep(
+    turn: Turn,
+    path: str,
+    route: str,
+    job: Job,
+    reply: Reply,
+    reservation: Reservation | None,
+    seals: frozenset[str],
+) -> None:
+    """The answer, its facts, its ledger row and its charges, in one commit. ``route`` was asked for, wherever a rule sent
+    the request."""
+    facts = reply.facts
     heard(turn, reply.words)
     its = (f"model:{facts.vendor}/{facts.model}",)
     if seals:

@@ -7,7 +7,7 @@ import contextvars
 import inspect
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from ..domain import labels as provenance
 from ..domain.entry import EntryKind, StoredEntry
@@ -15,7 +15,7 @@ from ..domain.errors import HoldfastError, StepFailed, StepTimeout
 from ..domain.intent import NOTHING, UNDECLARED, Declared, Planned
 from ..domain.message import Failure
 from ..domain.retry import ONCE, Retry
-from ..journal.codec import ANY, Raw, Shape, encode, error_of, failure_of, same_again
+from ..journal.codec import ANY, PLAIN, Raw, Shape, encode, error_of, failure_of, same_again
 from ..journal.replay import Recorded
 from ..mailbox.lookout import SOURCE
 from ..tools.source import SourceAway
@@ -90,22 +90,26 @@ async def run(turn: Turn, fn: Callable[..., Any], args: tuple[Any, ...], options
     name = options.name or name_of(fn)
     path, recorded = await turn.step(options.verb, name)
     shape = _shape_of(fn, options)
-    attempt = 1
+    attempt, settled = 1, None
     if recorded is not None:
         if recorded.result is not None:
             return _answer(recorded.result, shape)
-        attempt, settled, value = await _again(turn, path, name, recorded, fn, args, options, shape)
-        if settled:
+        settled = _let_through(recorded, args)
+        tried = args if settled is None else settled
+        attempt, over, value = await _again(turn, path, name, recorded, fn, tried, options, shape)
+        if over:
             return value
+    given = args
     args = await turn.admit(
         options.verb,
         name,
         path,
-        args,
+        given,
         idempotent=options.idempotent,
         declared=options.declared,
         carries=options.carries,
         planned=options.planned,
+        settled=settled,
     )
     if turn.item.id == 0:
         await turn.accept()
@@ -114,15 +118,28 @@ async def run(turn: Turn, fn: Callable[..., Any], args: tuple[Any, ...], options
     turn.busy += 1
     turn.effects.add(path)
     try:
-        if not options.idempotent:
+        if not options.idempotent or (args is not given and settled is None):
             turn.journal(EntryKind.INTENT, path, options.verb, name, detail={"args": args, "attempt": attempt})
             await turn.active.flush()
-            if not await turn.worker.still_holds():
+            if not options.idempotent and not await turn.worker.still_holds():
                 await turn.worker.new_future()  # this process slept past its lease: the step is another worker's now
         return await _attempts(turn, path, name, fn, args, options, shape, attempt)
     finally:
         turn.effects.discard(path)
         turn.busy -= 1
+
+
+def _let_through(recorded: Recorded, args: tuple[Any, ...]) -> tuple[Any, ...] | None:
+    """What a rule made of the arguments before the step was begun, in the types of those given now; None if it changed
+    nothing, or if they are not the same arguments any more."""
+    changed = recorded.changed
+    if not isinstance(changed, list) or len(changed) != len(args):  # pyright: ignore[reportUnknownArgumentType]
+        return None
+    values = cast("list[Any]", changed)
+    return tuple(
+        value if type(now) in PLAIN or isinstance(now, dict | list | tuple) else Shape(type(now)).convert(value, "argument")
+        for value, now in zip(values, args, strict=True)
+    )
 
 
 async def _attempts(

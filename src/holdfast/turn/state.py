@@ -97,10 +97,14 @@ async def write(turn: Turn, key: str, value: Any, *, delete: bool = False, label
     verb = "delete" if delete else "set"
     path, recorded = await turn.step(verb, key)
     body = None if delete else encode(value, f"state {key!r}", turn.limits.payload_bytes)
-    turn.written[key] = NIL_MARK if body is None else body
     if recorded is not None:
+        kept = recorded.result.value if recorded.result is not None and not delete else body
+        turn.written[key] = NIL_MARK if kept is None else bytes(kept)
         return
-    await turn.admit(verb, key, path, value)
+    given = await turn.admit(verb, key, path, value)
+    if given is not value:
+        body = encode(given, f"state {key!r}", turn.limits.payload_bytes)
+    turn.written[key] = NIL_MARK if body is None else body
     await row_of(turn, key)
     if turn.item.id:
         _put(turn, path, verb, key, body, labels)

@@ -20,7 +20,8 @@ from .rulebook import Rulebook
 
 UNRECORDED = (
     "where each value came from (untrusted, endorsed, unendorsed, goal), roles and declarations of tools (roles, declared), "
-    "cost, and in older journals tags, delegation (who.tags, who.chain) and the arguments of messages"
+    "cost, the texts and settings of prompts, and in older journals tags, delegation (who.tags, who.chain) and the "
+    "arguments of messages"
 )
 """What a rule cannot see in a journal."""
 

@@ -49,6 +49,16 @@ class Rule:
         """Whether values' own provenance matters to it."""
         return bool(self.paths & {"untrusted", "endorsed", "unendorsed", "goal"})
 
+    @property
+    def looks_into(self) -> bool:
+        """Whether what is in an act matters to it, or is shown to somebody by it."""
+        return (
+            self.change is not None
+            or self.verdict is Verdict.ASK
+            or any(path.partition(".")[0] in ("args", "roles", "untrusted") for path in self.paths)
+            or bool(self.words.judge)
+        )
+
     def is_about(self, intent: Intent) -> bool:
         """Whether one of its acts and all of its selectors say so."""
         return any(act.may(intent.verb, intent.name) and act.is_about(intent) for act in self.acts) and all(

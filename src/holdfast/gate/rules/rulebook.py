@@ -14,7 +14,8 @@ import msgspec
 
 from ...domain.intent import ALLOW, Approval, Count, Decision, Done, Intent, Verdict
 from ...domain.labels import POLICY
-from .change import CHANGEABLE, in_form
+from ..answers import both, together
+from .change import CHANGEABLE, in_form, veiled_by
 from .expression.functions import OWN
 from .facts import Facts, Lookup, Needs, Shared
 from .rule import Policy, Rule
@@ -101,6 +102,10 @@ class Rulebook:
             found = self._looks_back[key] = any(self.rules[n].looks_back for n in self._about(verb, name))
         return found
 
+    def looks_into(self, verb: str, name: str) -> bool:
+        """Whether judging such an act looks at what is in it, or shows it to somebody."""
+        return bool(self.plugins) or any(self.rules[n].looks_into for n in self._about(verb, name))
+
     @property
     def needs_sources(self) -> bool:
         """Whether any rule looks at values' own provenance."""
@@ -116,7 +121,22 @@ class Rulebook:
         heard = self._hear(intent, found)
         if not (heard.spoke or heard.broken or heard.facts.counts or found.closed or self.plugins):
             return ALLOW
-        return self._merged(heard, found.closed)
+        decision = self._merged(heard, found.closed)
+        if intent.verb == "model" and decision.args is not None and decision.verdict < Verdict.DENY:
+            return self._elsewhere(intent, decision)
+        return decision
+
+    def _elsewhere(self, intent: Intent, decision: Decision) -> Decision:
+        """The same, if a rule sends a request to another route, after the rules about that one, too."""
+        changed: Any = decision.args
+        route = changed.get("route", intent.name) if isinstance(changed, dict) else intent.name  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+        if route == intent.name:
+            return decision
+        second = self.decide(msgspec.structs.replace(intent, name=str(route), args=decision.args))  # pyright: ignore[reportUnknownArgumentType]
+        if second.args is None or second.verdict >= Verdict.DENY or second.args.get("route") == route:
+            return both(decision, second)
+        why = f"rules send it from {intent.name} to {route}, and from there to {second.args['route']}"
+        return Decision(Verdict.DENY, (why,), (*decision.rules, *second.rules), notify=decision.notify, code="gate.error")
 
     def candidates(self, intent: Intent) -> Candidates | None:
         """What can be about an intent; None if nothing can."""
@@ -234,13 +254,13 @@ class Rulebook:
         counts = (*facts.counts, *(c for _, d in opinions for c in d.counts))
         try:
             approval = self._approval(heard, opinions, counts)
-            args = _changed(heard, opinions) if heard.spoke or opinions else None
+            args, before = _changed(heard, opinions) if heard.spoke or opinions else (None, None)
         except Exception as error:
             why = f"what {' and '.join(names)} wants cannot be done: {_problem(error)}"
             return Decision(Verdict.DENY, (why,), names, notify=notify, code="gate.error")
         vouched = {name: f"{POLICY}:{rule.name}" for rule in heard.spoke for name in listed(rule.words.endorse)}
         judge = next((rule.words.judge for rule in heard.spoke if rule.words.judge), "")
-        return Decision(verdict, reasons, names, args, approval, counts, notify, judge=judge, vouched=vouched)
+        return Decision(verdict, reasons, names, args, approval, counts, notify, judge=judge, vouched=vouched, before=before)
 
     def _approval(self, heard: Heard, opinions: list[tuple[str, Decision]], counts: tuple[Count, ...]) -> Approval | None:
         """Whom to ask: for the rules that ask, and for those that would if the store has counted too many."""
@@ -251,45 +271,27 @@ class Rulebook:
         return together([approval or Approval() for approval in wanted]) if wanted else None
 
 
-def _changed(heard: Heard, opinions: list[tuple[str, Decision]]) -> Any:
-    """The arguments after all that is to be changed, in the form they came in; None if nothing is."""
-    intent = heard.facts.intent
+def _changed(heard: Heard, opinions: list[tuple[str, Decision]]) -> tuple[Any, Any]:
+    """The arguments after all that is to be changed, in the form they came in, and as they were, as people may see them;
+    None if nothing is. Each change is made to what the one before it left."""
+    facts, intent = heard.facts, heard.facts.intent
     changes = [rule.change for rule in heard.spoke if rule.change is not None]
     given = [d.args for _, d in opinions if d.verdict is Verdict.TRANSFORM]
     if not changes and not given:
-        return None
+        return None, None
     if intent.verb not in CHANGEABLE:
         raise ValueError(f"the arguments of a {intent.verb} cannot be changed")
     if len(given) > 1:
         raise ValueError("two plug-ins change the arguments")
+    veiled = in_form(intent, veiled_by(changes, intent))
     if given:
         intent = msgspec.structs.replace(intent, args=given[0])
-    made = dict(intent.arguments)
-    for change in changes:
-        made = change.made(made, heard.facts)
-    return in_form(intent, made)
-
-
-def together(approvals: Sequence[Approval]) -> Approval:
-    """One question for several rules that ask: whoever answers has to be somebody that each of them accepts.
-
-    Raises ``ValueError`` if there can be nobody, because two rules want different groups."""
-    first = approvals[0]
-    for other in approvals[1:]:
-        if first == other:
-            continue
-        to = first.to if not other.to else other.to if not first.to else tuple(t for t in first.to if t in other.to)
-        if first.to and other.to and not to:
-            raise ValueError(f"nobody is both in {', '.join(first.to)} and in {', '.join(other.to)}, and each is wanted")
-        first = Approval(
-            first.question or other.question,
-            to,
-            max(first.needed, other.needed),
-            min((s for s in (first.seconds, other.seconds) if s), default=0.0),
-            "allow" if first.default == other.default == "allow" else "deny",
-            tuple(dict.fromkeys((*first.escalate, *other.escalate))),
-        )
-    return first
+        facts = Facts(intent, facts.shared, facts.everyone)
+    for number, change in enumerate(changes):
+        if number:
+            facts = Facts(intent, facts.shared, facts.everyone)
+        intent = msgspec.structs.replace(intent, args=in_form(intent, change.made(intent.arguments, facts)))
+    return intent.args, veiled
 
 
 def _problem(error: Exception) -> str:

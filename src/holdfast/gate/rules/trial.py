@@ -14,6 +14,7 @@ import msgspec
 
 from ...domain.intent import Decision, Declared, Done, Intent
 from ...domain.labels import UNTRUSTED
+from ..prompts import ASKED, TEXTS, Seen, as_list
 from .acts import VERBS
 from .compiling import compile_policy
 from .durations import milliseconds
@@ -105,8 +106,13 @@ def _differences(test: TestWords, book: Rulebook, intent: Intent) -> list[str]:
         found += [f"- expected a reason with {expected.reason!r}", f"+ got {list(decision.reasons)!r}"]
     if expected.code and decision.code != expected.code:
         found += [f"- expected code {expected.code}", f"+ got {decision.code}"]
-    if expected.args is not None and (made := _by_name(intent, decision)) != expected.args:
-        found += [f"- expected args {_json(expected.args)}", f"+ got {_json(made)}"]
+    wanted, made = expected.args, _by_name(intent, decision)
+    if isinstance(made, Seen) and isinstance(wanted, dict):  # of a prompt, what is named
+        some = cast("dict[str, Any]", wanted)
+        made = {name: made[name] for name in some if name in made}
+        wanted = {name: as_list(text) if name in TEXTS else text for name, text in some.items()}
+    if wanted is not None and made != wanted:
+        found += [f"- expected args {_json(wanted)}", f"+ got {_json(made)}"]
     if found:
         found += [f"  {c.rule}: {c.said} ({c.why})" for c in explain(book, intent).considered if c.said != "not about this"]
     return found
@@ -146,6 +152,9 @@ def _intent(test: TestWords, place: str) -> tuple[Intent, list[Done]]:
         if _address(str(past.get("agent", agent))) == agent:
             own.append(done)
     args: Any = given.get("args", {})
+    if verb == "model" and isinstance(args, dict):
+        args = Seen.supposed(cast("dict[str, Any]", args), name)
+    roles = ASKED.roles if verb == "model" else {}
     if isinstance(args, list):
         args = tuple(cast("list[Any]", args))  # positional ones
     intent = Intent(
@@ -159,7 +168,11 @@ def _intent(test: TestWords, place: str) -> tuple[Intent, list[Done]]:
         labels=labels,
         idempotent=bool(given.get("idempotent", True)),
         sender=str(given.get("sender", "user")),
-        declared=Declared(bool(given.get("effects", True)), bool(given.get("trusted", False)), given.get("roles", {})),
+        declared=Declared(
+            bool(given.get("effects", True)),
+            bool(given.get("trusted", False)),
+            given.get("roles", roles),
+        ),
         chain=tuple(given.get("chain", ())),
         tags={str(k): str(v) for k, v in given.get("tags", {}).items()},
         at=at,
