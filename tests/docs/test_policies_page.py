@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from holdfast import Runtime
+from holdfast.gate.guards import GUARDS
 from holdfast.gate.rules import read_documents
 from holdfast.gate.rules.facts import VARIABLES
 from holdfast.gate.rules.trial import run_tests
@@ -20,7 +21,7 @@ POLICIES = re.findall(r"```yaml\n(kind: Policy\n.*?)```", PAGE, re.DOTALL)
 @pytest.mark.parametrize("text", POLICIES)
 def test_its_policies_pass_their_tests(text: str) -> None:
     (document,) = read_documents(text)
-    results = run_tests(document)
+    results = run_tests(document, lookups=GUARDS)
     assert results, "each shows how it is tested"
     for result in results:
         assert result.passed, result

@@ -102,6 +102,9 @@ def test_in_the_gatekeeper_a_breaker_comes_first_and_a_trial_is_still_judged() -
         def needs_past(self, verb: str, name: str) -> bool:
             return False
 
+        def looks_into(self, verb: str, name: str) -> bool:
+            return False
+
         needs_sources = False
         empty = False
 

@@ -171,7 +171,8 @@ async def test_what_the_receiver_does_not_take_any_more_is_refused_before_it_is_
             if verb == "accept":
                 await runtime.call(shop.tell["1"], "ada", Order("tea", 1))
             else:
-                await runtime.call((shop.send if verb == "send" else shop.call)["1"], 9)
+                target: Any = (shop.send if verb == "send" else shop.call)["1"]
+                await runtime.call(target, 9)
         assert refused.value.code == "gate.unfit"
         assert not shop.heard
         if verb != "accept":

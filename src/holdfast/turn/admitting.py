@@ -85,10 +85,8 @@ class Admitting(Waiting):
         """Let a step pass. Returns the arguments to go on with: those given, unless a rule changed them.
 
         Args:
-            fits: raises ``HoldfastError`` or ``TypeError`` for arguments that whoever gets them does not take. Only what a
-                rule changed is asked about: the rest was checked by whoever gave it.
-            settled: what a rule made of the arguments when the step was first let through, if it has been before: it stays
-                so, unless the step is not let through any more.
+            fits: raises ``HoldfastError`` or ``TypeError`` for changed arguments that whoever gets them does not take.
+            settled: what a rule made of the arguments when the step was let through before: it stays so if it still is.
 
         Raises:
             Rejected: ``gate.denied``, ``gate.not_approved``, ``gate.unfit`` or the code that a rule names; it is in the
@@ -134,13 +132,19 @@ class Admitting(Waiting):
             )
         if decision is not ALLOW:
             args = await self._obey(intent, decision, name if recorded_as is None else recorded_as, fits)
-        if self.sources is not None and verb == "tool":
-            self.found_by[path] = self.sources.found_by(_named(intent, args).values())
-        if past is not None:
-            given, effects = _named(intent, args), declared.effects
-            done = Done(intent.at, self.in_past, message.trace, verb, name, to, given, frozenset(), effects=effects)
-            past.begin(self.in_past, path, done)
+        if past is not None or verb == "tool":
+            self._begun(intent, args, past)
         return args
+
+    def _begun(self, intent: Intent, args: Any, past: History | None) -> None:
+        """Remember what is about to happen, with the arguments that it has."""
+        given, verb, path = _named(intent, args), intent.verb, intent.path
+        if self.sources is not None and verb == "tool":
+            self.found_by[path] = self.sources.found_by(given.values())
+        if past is not None:
+            effects, at, number = intent.declared.effects, intent.at, self.in_past
+            done = Done(at, number, intent.trace, verb, intent.name, intent.to, given, frozenset(), effects=effects)
+            past.begin(number, path, done)
 
     async def _obey(self, intent: Intent, decision: Decision, name: str, fits: Callable[[Any], Any] | None) -> Any:
         if decision.verdict == Verdict.HOLD:

@@ -154,7 +154,7 @@ def _intent(test: TestWords, place: str) -> tuple[Intent, list[Done]]:
     args: Any = given.get("args", {})
     if verb == "model" and isinstance(args, dict):
         args = Seen.supposed(cast("dict[str, Any]", args), name)
-    roles = ASKED.roles if verb == "model" else {}
+    roles: Mapping[str, str] = ASKED.roles if verb == "model" else {}
     if isinstance(args, list):
         args = tuple(cast("list[Any]", args))  # positional ones
     intent = Intent(
@@ -163,7 +163,7 @@ def _intent(test: TestWords, place: str) -> tuple[Intent, list[Done]]:
         path="1",
         verb=verb,
         name=name,
-        to=str(given.get("to", "")),
+        to=_receiver(str(given.get("to", ""))),
         args=(args,) if isinstance(args, dict) and verb == "tool" else args,
         labels=labels,
         idempotent=bool(given.get("idempotent", True)),
@@ -195,7 +195,7 @@ def _done(past: dict[str, Any], place: str, at: int, given: dict[str, Any]) -> D
         "",
         verb,
         name,
-        str(past.get("to", "")),
+        _receiver(str(past.get("to", ""))),
         past.get("args", {}),
         frozenset(map(str, past.get("labels", ()))),
         bool(past.get("failed", False)),
@@ -220,6 +220,11 @@ def _act(given: dict[str, Any], known: frozenset[str], place: str) -> tuple[str,
 def _address(text: str) -> str:
     parts = text.split("/")
     return "/".join(("default", *parts)) if len(parts) == 2 else f"default/{text}/1" if len(parts) == 1 and text else text
+
+
+def _receiver(text: str) -> str:
+    """Who gets a message; a topic, a group or a URL is what it is."""
+    return _address(text) if "/" in text and ":" not in text else text
 
 
 def _moment(text: Any, place: str) -> int:

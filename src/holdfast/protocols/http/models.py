@@ -325,6 +325,7 @@ _KINDS = {
     "gate.limit": "quota",
     "gate.denied": "not_allowed",
     "gate.not_approved": "not_allowed",
+    "gate.unfit": "not_allowed",
     "gate.breaker_open": "not_allowed",
     "gate.tripped": "not_allowed",
     "agent.paused": "not_allowed",
