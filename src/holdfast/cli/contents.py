@@ -103,6 +103,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "keys": ("identity", "The keys that this installation signs with."),
     "audit": ("auditing", "Signed proof of what happened, and the search in it."),
     "grant": ("approving", "What needs no more asking, and who said so."),
+    "brief": ("briefing", "What happened since you last looked, and what needs you."),
     "fleet": ("fleet", "All agents by how much they need a person."),
     "view": ("fleet", "Saved views of the fleet."),
 }

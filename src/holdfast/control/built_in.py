@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..turn.forking import FORK, PLANT
 from .approvals import approval
+from .briefs import brief
 from .desk import desk
 from .habits import habits
 from .identity.held import token
@@ -12,7 +13,7 @@ from .schedules import schedule
 from .searches import search
 from .subscriptions import subscription
 
-BUILT_IN = (schedule, subscription, outside, token, approval, habits, desk, search)
+BUILT_IN = (schedule, subscription, outside, token, approval, habits, desk, search, brief)
 COMMON = {ASK: ASK_SPEC, FORK: PLANT}
 
 __all__ = ["BUILT_IN", "COMMON"]

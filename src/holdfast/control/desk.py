@@ -1,7 +1,8 @@
 """The supervisors' desks, as agents like any other: ``holdfast.desk/everyone``, one in each tenant, and one for each person.
 
-What people keep about the fleet is their state: saved views, and up to when whoever it is has looked at what. So it survives
-what agents survive, is the same in every browser, and needs no table of its own (compare ``schedules``).
+What people keep about the fleet is their state: saved views, and up to when whoever it is has looked at what, and read
+what happened. So it survives what agents survive, is the same in every browser, and needs no table of its own (compare
+``schedules``).
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from ..sdk.agent import Agent
 from ..turn.context import Context
 
 NAME = "holdfast.desk"
+BRIEFED = "briefed"
+"""Of a person's desk: up to when they have read their briefs, in milliseconds."""
 _MOST_READ = 5_000
 _LONGEST_KEY = 200
 
@@ -78,4 +81,12 @@ async def saw(ctx: Context, agents: dict[str, int], until: int = 0, who: str = "
     await ctx.state.set("seen", seen)
 
 
-__all__ = ["NAME", "SavedView", "Seen", "address_in", "address_of", "desk"]
+@desk.handler
+async def briefed(ctx: Context, until: int) -> int:
+    """Somebody has read a brief of what happened up to then; up to when they have read by now."""
+    read = max(until, await ctx.state.get(BRIEFED, 0, type=int))
+    await ctx.state.set(BRIEFED, read)
+    return read
+
+
+__all__ = ["BRIEFED", "NAME", "SavedView", "Seen", "address_in", "address_of", "desk"]

@@ -22,6 +22,7 @@ from ..turn.definition import Registry
 from .approving import ApprovalOperations
 from .audit import AuditOperations
 from .breakers import BreakerOperations
+from .briefing import BriefOperations
 from .causality import CausalityOperations
 from .command_center import CommandCenterOperations
 from .dead_letters import DeadLetterOperations
@@ -69,6 +70,7 @@ class Operations(
     CommandCenterOperations,
     CausalityOperations,
     SearchOperations,
+    BriefOperations,
 ):
     """See the module. ``worker`` is this process's; it need not serve any definition itself.
 

@@ -20,7 +20,7 @@ from .views import View
 _STORES_READS = """
     url state message find_message entries agents agent messages waits definitions artifact versions_in_use subscriptions
     stats workers budgets spending cost usage resources resource_versions history uncovered segments standings newest rows
-    tail counters
+    tail counters census indexed look_up longest
 """
 _READS = frozenset(_STORES_READS.split())
 """What only reads of a store."""

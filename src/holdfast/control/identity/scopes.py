@@ -47,7 +47,8 @@ PUBLIC = ""
 """The scope of what anybody may call who was let in at all."""
 
 _OPERATIONS = {
-    READ: """asks_of causes drop_search drop_view fleet glance lanes pulse readers save_search save_view saw search searches
+    READ: """brief read_brief
+        asks_of causes drop_search drop_view fleet glance lanes pulse readers save_search save_view saw search searches
         story views watch_search
         agents approvals asks audit_query behaviour breakers budgets check_policy cost dead definitions
         describe diagnose dry_run_policy follow forecast grant grants holds info journal models policies policy schedules
@@ -60,6 +61,7 @@ _OPERATIONS = {
     APPROVE: "answer approve drop_grant",
     CONFIGURE: "add_hold apply delete_resource drop_budget remove_hold rollback set_budget",
     TOKENS: "create_token revoke_token",
+    MODELS: "write_brief",
     PUBLIC: "exchange_token issue_token now whoami",
     SYSTEM: """audit_export audit_roots
     audit_seal backup compact drain keys rebuild_behaviour rotate_keys set_behaviour workers""",
