@@ -33,6 +33,8 @@ export const cli = {
   steer: (address: string, words: string, turn: number): string => line("steer", quoted(address), quoted(words), turn ? `--turn ${turn}` : ""),
   fork: (address: string, to: string, turn: number, before: string, newest: boolean): string =>
     line("fork", quoted(address), quoted(to), turn ? `--turn ${turn}` : "", before && `--before ${before}`, newest ? "--newest" : ""),
+  brief: (since: string, model: string): string => line("brief", since && `--since ${since}`, model && `--model ${quoted(model)}`),
+  readBrief: (until: number): string => line("brief", "read", until ? `--until ${until}` : ""),
   redeliver: (id: number): string => line("dead", "retry", String(id)),
   discard: (id: number): string => line("dead", "discard", String(id)),
 };

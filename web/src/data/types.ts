@@ -244,6 +244,38 @@ export interface Beat {
   gap: boolean;
 }
 
+/** What a sentence of a brief is about. */
+export interface BriefLink {
+  what: "question" | "entry" | "message" | "resource" | "agent" | "page";
+  label: string;
+  agent?: string;
+  turn?: number;
+  seq?: number;
+  id?: string;
+  kind?: string;
+  name?: string;
+}
+
+export interface BriefSentence {
+  kind: "needs-you" | "decided" | "changed" | "unusual";
+  text: string;
+  links: BriefLink[];
+  by: "rules" | "model";
+  facts: string[];
+  strangers: boolean;
+}
+
+export interface BriefView {
+  since: number;
+  until: number;
+  read: number;
+  sentences: BriefSentence[];
+  written: "rules" | "model";
+  route: string;
+  note: string;
+  cut: string[];
+}
+
 export interface Forked {
   address: string;
   note: string;

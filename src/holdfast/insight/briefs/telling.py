@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from ...domain.address import short
-from ...domain.entry import StoredEntry
+from ...domain.entry import EntryKind, StoredEntry
 from ...journal.codec import decode_any
 from ...ports.resources import Resource
 from .facts import CHANGED, DECIDED, NEEDS, UNUSUAL, Fact, Link, because, counted, lasting, money, quoted, who
@@ -85,12 +85,11 @@ class _Facts:
         number = sum(1 for fact in self.list if fact.kind == kind) + 1
         self.list.append(Fact(f"{kind[0]}{number}", kind, text, links, about, must))
 
-    def more(self, kind: str, over: int, one: str, page: str) -> None:
+    def more(self, kind: str, over: int, one: str, many: str, page: str) -> None:
         """What there is beyond the few that were told."""
         if over > 0:
-            told = counted(over, f"more {one}")
-            self.add(kind, f"There {'is' if over == 1 else 'are'} {told}.", [Link("page", one, id=page)], ("more", one),
-                     (f"{over:,}",))  # fmt: skip
+            told = f"There {'is' if over == 1 else 'are'} {counted(over, f'more {one}', f'more {many}')}."
+            self.add(kind, told, [Link("page", "all of them", id=page)], ("more", one), (f"{over:,}",))
 
 
 def facts_of(it: Gathered) -> list[Fact]:
@@ -117,7 +116,7 @@ def _needs(facts: _Facts, it: Gathered) -> None:
         else:
             text = f"{one.agent} asks {quoted(one.question)}, for {since}."
         facts.add(NEEDS, text, links, ("ask",), (one.agent,))
-    facts.more(NEEDS, it.waiting - len(told), "question", "/inbox")
+    facts.more(NEEDS, it.waiting - len(told), "question", "questions", "/inbox")
     for one in it.standstills:
         if one.state not in ("stuck", "failed"):
             continue
@@ -129,7 +128,9 @@ def _needs(facts: _Facts, it: Gathered) -> None:
             text = f"{agent} has {counted(one.dead, 'message')} that failed with nobody to tell{because(one.why)}."
             links.append(Link("page", "dead letters", id="/inbox?only=failed"))
         facts.add(NEEDS, text, links, (one.state,), (agent,))
-    facts.more(NEEDS, it.others_stand, "agent that is stuck or failed", "/?states=failed,stuck")
+    facts.more(
+        NEEDS, it.others_stand, "agent that is stuck or failed", "agents that are stuck or failed", "/?state=failed,stuck"
+    )
 
 
 # -- what was decided -------------------------------------------------------------------------------------------------
@@ -142,21 +143,21 @@ def _decided(facts: _Facts, it: Gathered) -> None:
         by = ", ".join(who(str(one)) for one in value.get("by") or ()) or "The time that ran out"
         text = f"{by} {did} {seen.entry.name} of {_agent(seen)}{because(value.get('why'))}."
         facts.add(DECIDED, text, [_link(seen)], (did, by))
-    facts.more(DECIDED, len(it.approvals) - FEW, "answer to approvals", "/search?verb=approval")
+    facts.more(DECIDED, len(it.approvals) - FEW, "answer to approvals", "answers to approvals", "/search?verb=approval")
     for seen, question in it.answers[:FEW]:
         by, answer = _answerer(seen.entry), quoted(decode_any(seen.entry.value), 80)
         text = f"{by} answered {answer} to {_agent(seen)}, which asked {quoted(question)}."
         if seen.entry.failure is not None:
             text = f"Nobody answered {_agent(seen)} in time, which asked {quoted(question)}."
         facts.add(DECIDED, text, [_link(seen)], ("answered", by))
-    facts.more(DECIDED, len(it.answers) - FEW, "answer to agents", "/search?verb=ask")
+    facts.more(DECIDED, len(it.answers) - FEW, "answer to agents", "answers to agents", "/search?verb=ask")
     for seen in it.refusals[:FEW]:
         told: dict[str, Any] = seen.entry.decision or {}
         rules = ", ".join(str(rule) for rule in told.get("rules") or ())
         why = seen.entry.failure.message if seen.entry.failure is not None else ""
         text = f"The gate refused {seen.entry.verb} {seen.entry.name} of {_agent(seen)}"
         facts.add(DECIDED, f"{text}{f' (rule {rules})' if rules else ''}{because(why)}.", [_link(seen)], ("refused", rules))
-    facts.more(DECIDED, len(it.refusals) - FEW, "refusal of the gate", "/search?failed=1")
+    facts.more(DECIDED, len(it.refusals) - FEW, "refusal of the gate", "refusals of the gate", "/search?failed=1")
     for row in it.resources:
         if row.kind in ("Grant", "Breaker"):
             facts.add(DECIDED, _switched(row), [_resource(row)], (row.kind, row.author, str(row.deleted)))
@@ -181,16 +182,16 @@ def _changed(facts: _Facts, it: Gathered) -> None:
         to = "" if row.deleted or row.version == 1 else f", which is version {row.version} now"
         text = f"{who(row.author)} {did} {row.kind} {row.name}{to}{because(row.reason)}."
         facts.add(CHANGED, text, [_resource(row)], (did, row.author))
-    facts.more(CHANGED, len(rows) - FEW, "changed resource", "/governance")
+    facts.more(CHANGED, len(rows) - FEW, "changed resource", "changed resources", "/governance")
     for one in it.versions[:FEW]:
         link = Link("page", one.name, id=f"/?kind={one.name}")
         facts.add(CHANGED, f"{one.name} has new code, version {one.version}.", [link], ("code",))
-    facts.more(CHANGED, len(it.versions) - FEW, "new version of code", "/")
+    facts.more(CHANGED, len(it.versions) - FEW, "new version of code", "new versions of code", "/")
     if it.finishers:
         newest = it.finished[:3]
         told = f"{counted(it.finishers, 'agent')} finished something, {', '.join(newest)} last."
         links = [Link("agent", agent, agent) for agent in newest]
-        facts.add(CHANGED, told, [*links, Link("page", "all of them", id="/?states=finished")], ("finished",))
+        facts.add(CHANGED, told, [*links, Link("page", "all of them", id="/?state=finished")], ("finished",))
     (nanos, calls), (before, _) = it.spent, it.before
     if calls and not _dearer(nanos, before):
         told = f"Models cost {money(nanos / 1e9)} for {counted(calls, 'call')}."
@@ -211,10 +212,11 @@ def _unusual(facts: _Facts, it: Gathered) -> None:
         failure = last.entry.failure
         assert failure is not None
         name = short(last.row.address).rpartition("/")[0]
-        what = f"{last.entry.verb} {last.entry.name}".strip() or "A turn"
-        text = f"{what} of {name} failed {counted(len(alike), 'time')}, last in {_agent(last)}{because(failure.message)}."
+        what = "A turn" if last.entry.kind == EntryKind.END else f"{last.entry.verb} {last.entry.name}".strip()
+        often = "once" if len(alike) == 1 else counted(len(alike), "time")
+        text = f"{what} of {name} failed {often}, last in {_agent(last)}{because(failure.message)}."
         facts.add(UNUSUAL, text, [_link(seen) for seen in alike[:3]], ("failed", name))
-    facts.more(UNUSUAL, len(groups) - FEW, "sort of failure", "/search?failed=1")
+    facts.more(UNUSUAL, len(groups) - FEW, "sort of failure", "sorts of failures", "/search?failed=1")
     for one in it.standstills:
         if one.state in ("stuck", "failed"):
             continue
@@ -226,7 +228,7 @@ def _unusual(facts: _Facts, it: Gathered) -> None:
             text = f"{many} {does} for {'the models' if one.state == 'provider' else 'the tool server'} of {one.of}."
             text = f"{text[:-1]}, the first for {lasting(it.now - one.since)}."
         links = [Link("agent", agent, agent) for agent in one.agents[:3]]
-        facts.add(UNUSUAL, text, [*links, Link("page", "all of them", id=f"/?states={one.state}")], (one.state,))
+        facts.add(UNUSUAL, text, [*links, Link("page", "all of them", id=f"/?state={one.state}")], (one.state,))
     (nanos, calls), (before, _) = it.spent, it.before
     if _dearer(nanos, before):
         times = f"{nanos / before:.1f} times as much as in as long a time before ({money(before / 1e9)})"
@@ -235,11 +237,16 @@ def _unusual(facts: _Facts, it: Gathered) -> None:
 
 
 def _alike(failures: Iterable[Seen]) -> Iterable[list[Seen]]:
-    """Failures of the same step of the same kind of agent with the same code, the most frequent first."""
+    """Failures of the same step of the same kind of agent with the same code, the most frequent first. A turn that failed
+    because of a step that is told of is not told of again."""
     found: dict[tuple[str, ...], list[Seen]] = {}
-    for seen in failures:
+    all = list(failures)
+    by_step = {(seen.row.address, seen.row.turn) for seen in all if seen.entry.kind != EntryKind.END}
+    for seen in all:
         failure = seen.entry.failure
         if failure is None or failure.code.startswith("gate."):
+            continue
+        if seen.entry.kind == EntryKind.END and (seen.row.address, seen.row.turn) in by_step:
             continue
         name = seen.row.address.rpartition("/")[0]
         found.setdefault((name, seen.entry.verb, seen.entry.name, failure.code or failure.type), []).append(seen)

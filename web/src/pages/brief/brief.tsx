@@ -1,122 +1,176 @@
-/** Since you last looked: what needs you, what failed, what was finished, what it cost. Each sentence leads to what it is about. */
-import { useMemo, useState } from "preact/hooks";
-import { BookOpen } from "lucide-preact";
-import type { ComponentChildren } from "preact";
-import { ago, exactUsd, moment, plural } from "../../data/format";
-import { counts, now } from "../../data/live";
-import { agentLink } from "../../data/router";
-import type { DeadLetter, FleetView, Question } from "../../data/types";
-import { Button, Waiting } from "../../ui/controls";
+/** What happened since you last looked, and what needs you: each sentence leads to what it is about, and says who worded it. */
+import { useEffect, useMemo, useState } from "preact/hooks";
+import { Check, CircleAlert, FilePen, Gavel, Inbox } from "lucide-preact";
+import type { LucideIcon } from "lucide-preact";
+import { call } from "../../data/api";
+import { cli } from "../../data/cli";
+import { ago, exact, moment } from "../../data/format";
+import { place, setQuery } from "../../data/router";
+import type { BriefSentence, BriefView, Done } from "../../data/types";
+import { Button, Empty, Trouble, Waiting } from "../../ui/controls";
+import { attempt } from "../../ui/toast";
 import { useCall } from "../../ui/use";
-import type { Cost } from "../money/money";
+import { Cli } from "../agent/acting";
+import { Sentence } from "./sentence";
 
-const KEY = "holdfast.briefed";
-const DAY_MS = 86_400_000;
-const FEW = 6;
+const BY = "holdfast.brief.by";
+const RULES = "rules";
+/** Who declares a route of this name has briefs worded by it. */
+const USUAL = "brief";
+const AGAIN_MS = 30_000;
+const SPANS: Record<string, number> = { "1h": 3_600_000, "1d": 86_400_000, "7d": 7 * 86_400_000 };
+const PARTS: [BriefSentence["kind"], string, string, LucideIcon][] = [
+  ["needs-you", "Needs you", "tone-person", Inbox],
+  ["decided", "Decided", "tone-good", Gavel],
+  ["changed", "Changed", "tone-work", FilePen],
+  ["unusual", "Unusual", "tone-trouble", CircleAlert],
+];
 
 export function BriefPage() {
-  const [since, setSince] = useState(() => Number(localStorage.getItem(KEY)) || Date.now() - DAY_MS);
-  const from = useMemo(() => since, [since]);
-  const asks = useCall<Question[]>("asks", { limit: 1000 }, 2000);
-  const dead = useCall<DeadLetter[]>("dead", { limit: 1000 }, 2000);
-  const recent = useCall<FleetView>("fleet", { states: ["finished", "idle"], order: "recent", limit: 200 }, 2000);
-  const paused = useCall<FleetView>("fleet", { states: ["paused", "stuck", "provider"], limit: 50 }, 2000);
-  const cost = useCall<Cost[]>("cost", { by: ["name"], since: from, limit: 200 }, 2000);
-  const read = (): void => {
-    localStorage.setItem(KEY, String(Date.now()));
-    setSince(Date.now());
+  const span = place.value.query.get("since") ?? "";
+  const since = useMemo(() => (SPANS[span] ? Date.now() - SPANS[span] : 0), [span]);
+  const routes = useRoutes();
+  const [by, choose] = useWriter(routes);
+  const rules = useCall<BriefView>("brief", { since });
+  const worded = useCall<BriefView>("write_brief", by ? { since, route: by } : undefined);
+  const shown = (by && worded.value?.route !== undefined && !worded.error ? worded.value : undefined) ?? rules.value;
+  const again = (): void => {
+    rules.again();
+    worded.again();
   };
-  const ended = (recent.value?.rows ?? []).filter((r) => r.ended > from);
-  const failed = (dead.value ?? []).filter((d) => d.ended > from);
-  const spent = [...(cost.value ?? [])].sort((a, b) => b.usd - a.usd);
-  const total = spent.reduce((sum, c) => sum + c.usd, 0);
-  const ready = asks.value && dead.value && recent.value && paused.value && cost.value;
+  useEffect(() => {
+    const timer = setInterval(rules.again, AGAIN_MS);
+    return () => clearInterval(timer);
+  }, [rules.again]);
+  const read = async (): Promise<void> => {
+    const done = await attempt(() => call<Done>("read_brief", { until: shown?.until ?? 0 }), () => "Read: the next brief begins here");
+    if (!done) return;
+    setQuery({ since: "" });
+    again();
+  };
   return (
     <>
-      <header class="head">
+      <header class="head brief-head">
         <h1>Brief</h1>
-        <span class="faint">since {moment(from)}, {ago(now() - from)} ago</span>
+        {shown && (
+          <span class="faint cut" title={exact(shown.since)}>
+            since {moment(shown.since)}
+          </span>
+        )}
         <div class="end">
-          <Button kind="primary" icon={<BookOpen size={14} class="icon" />} onClick={read}>
+          <Button kind="primary" icon={<Check size={14} class="icon" />} onClick={read} disabled={!shown}>
             I have read it
           </Button>
         </div>
       </header>
       <div class="body">
-        {!ready ? (
-          <Waiting />
-        ) : (
-          <div class="page brief">
-            <Part title="Needs you" none="Nothing waits for a person.">
-              {asks.value?.length ? (
-                <>
-                  <p>
-                    <a class="link" href="/inbox">{plural(asks.value.length, "question")} wait for an answer</a>, the oldest for {ago(now() - Math.min(...asks.value.map((q) => q.since)))}.
-                  </p>
-                  <List items={asks.value.slice(0, FEW).map((q) => [q.address, `/inbox?item=${encodeURIComponent(q.id)}`, q.question])} />
-                </>
-              ) : null}
-            </Part>
-            <Part title="Went wrong" none="Nothing failed unheard.">
-              {failed.length ? (
-                <>
-                  <p>
-                    <a class="link" href="/inbox?only=failed">{plural(failed.length, "message")}</a> failed with nobody to tell.
-                  </p>
-                  <List items={failed.slice(-FEW).map((d) => [d.address, agentLink(d.address), d.error])} />
-                </>
-              ) : null}
-            </Part>
-            <Part title="Stands still" none="Nobody is paused, stuck, or without a model.">
-              {paused.value?.rows.length ? <List items={paused.value.rows.slice(0, FEW).map((r) => [r.address, agentLink(r.address), r.state === "paused" ? `paused by ${r.reason}` : r.state === "stuck" ? r.doing : `waits for a model of ${r.doing}`])} /> : null}
-            </Part>
-            <Part title="Was finished" none="No turn ended.">
-              {ended.length ? (
-                <>
-                  <p>
-                    {ended.length >= 200 ? "More than 200" : plural(ended.length, "agent")} finished something; {plural(counts.value.working ?? 0, "agent")} at work now.
-                  </p>
-                  <List items={ended.slice(0, FEW).map((r) => [r.address, agentLink(r.address), `ended ${ago(now() - r.ended)} ago`])} />
-                </>
-              ) : null}
-            </Part>
-            <Part title="Cost" none="No model was asked.">
-              {spent.length ? (
-                <>
-                  <p>
-                    <a class="link" href="/money">{exactUsd(total)}</a> for {plural(spent.reduce((s, c) => s + c.calls, 0), "call")} of models.
-                  </p>
-                  <List items={spent.slice(0, FEW).map((c) => [c.keys[0] || "none", `/?kind=${encodeURIComponent(c.keys[0] ?? "")}`, `${exactUsd(c.usd)} for ${plural(c.calls, "call")}`])} />
-                </>
-              ) : null}
-            </Part>
+        <div class="page brief">
+          <div class="section-head">
+            <select class="select" aria-label="Since when" value={span} onChange={(e) => setQuery({ since: e.currentTarget.value })}>
+              <option value="">Since I last looked</option>
+              <option value="1h">The last hour</option>
+              <option value="1d">The last day</option>
+              <option value="7d">The last week</option>
+            </select>
+            <Writers routes={routes} by={by} choose={choose} />
           </div>
-        )}
+          {rules.error !== undefined && !shown ? (
+            <Trouble error={rules.error} again={again} />
+          ) : !shown ? (
+            <Waiting />
+          ) : (
+            <>
+              <Told view={shown} asking={by !== "" && !worded.value && worded.error === undefined} wrong={by ? worded.error : undefined} />
+              <Cli command={cli.brief(span, by)} />
+            </>
+          )}
+        </div>
       </div>
     </>
   );
 }
 
-function Part({ title, none, children }: { title: string; none: string; children: ComponentChildren }) {
+/** The routes that a model can be asked by; undefined until that is known. */
+function useRoutes(): string[] | undefined {
+  const models = useCall<{ route: string }[]>("models", {});
+  if (models.error !== undefined) return [];
+  return models.value && [...new Set(models.value.map((m) => m.route))];
+}
+
+/** By whom this browser wants briefs worded: "" for the rules, or a route. */
+function useWriter(routes: string[] | undefined): [string, (by: string) => void] {
+  const [wanted, setWanted] = useState(() => localStorage.getItem(BY) ?? USUAL);
+  const choose = (by: string): void => {
+    localStorage.setItem(BY, by || RULES);
+    setWanted(by || RULES);
+  };
+  return [routes?.includes(wanted) ? wanted : "", choose];
+}
+
+function Writers({ routes, by, choose }: { routes: string[] | undefined; by: string; choose: (by: string) => void }) {
+  if (!routes?.length) return null;
+  const first = routes.includes(USUAL) ? USUAL : (routes[0] as string);
   return (
-    <section class="stack" aria-label={title}>
-      <h2>{title}</h2>
-      {children ?? <p class="faint">{none}</p>}
-    </section>
+    <>
+      <div class="segments" role="group" aria-label="Written by">
+        <button type="button" aria-pressed={!by} onClick={() => choose("")}>
+          By the rules
+        </button>
+        <button type="button" aria-pressed={by !== ""} onClick={() => choose(by || first)}>
+          By a model
+        </button>
+      </div>
+      {by && (
+        <select class="select" aria-label="Route" value={by} onChange={(e) => choose(e.currentTarget.value)}>
+          {routes.map((r) => (
+            <option key={r}>{r}</option>
+          ))}
+        </select>
+      )}
+    </>
   );
 }
 
-function List({ items }: { items: [string, string, string][] }) {
+function Told({ view, asking, wrong }: { view: BriefView; asking: boolean; wrong: unknown }) {
+  const left = wrong instanceof Error ? [wrong.message, ...view.cut] : view.cut;
   return (
-    <ul class="brief-list">
-      {items.map(([who, href, what], n) => (
-        <li key={who + n}>
-          <a href={href}>
-            <span class="mono cut">{who}</span>
-            <span class="cut dim">{what}</span>
-          </a>
-        </li>
-      ))}
-    </ul>
+    <>
+      <div class="brief-by faint" role="status">
+        <span>
+          {view.written === "model" ? `Worded by a model (${view.route}), each sentence checked against what happened` : "Written by the rules, without a model"}
+          {asking && "; the model is being asked"}
+          {view.note && `. ${view.note}`}
+        </span>
+        {left.map((text) => (
+          <span key={text}>Not all of it: {text}.</span>
+        ))}
+      </div>
+      {view.sentences.length === 0 && (
+        <Empty title="Nothing happened, and nothing needs you">
+          <p>
+            In the {ago(view.until - view.since)} since {moment(view.since)} nobody decided or changed anything, nothing was unusual, and no agent waits for a person.
+          </p>
+        </Empty>
+      )}
+      {PARTS.map(([kind, title, tone, Icon]) => {
+        const mine = view.sentences.filter((s) => s.kind === kind);
+        return (
+          mine.length > 0 && (
+            <section key={kind} class={`stack ${tone}`} aria-label={title}>
+              <h2>
+                <Icon size={15} class="icon" aria-hidden="true" />
+                {title}
+                <span class="faint num">{mine.length}</span>
+              </h2>
+              <ul class="brief-list">
+                {mine.map((s) => (
+                  <Sentence key={s.facts.join()} sentence={s} marked={view.written === "model"} />
+                ))}
+              </ul>
+            </section>
+          )
+        );
+      })}
+    </>
   );
 }
