@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from holdfast.testing.models import Call, Reply, Vendor
 from windows import PHONE, ROOT, WIDE, Window, ask, eventually, free_port, violations
@@ -119,7 +119,7 @@ def visit(browser: Browser, shop: str, request: pytest.FixtureRequest) -> Iterat
     assert not window.wrong, window.wrong
 
 
-def _section(page: Page, name: str) -> Any:
+def _section(page: Page, name: str) -> Locator:
     return page.get_by_role("region", name=name)
 
 
@@ -181,7 +181,16 @@ def test_it_is_read_for_whoever_asks_in_every_browser(browser: Browser, shop: st
 def test_nothing_and_trouble_are_told(browser: Browser, shop: str) -> None:
     window = Window(shop, browser.new_context(viewport=WIDE))
     page = window.page
-    empty = {"since": 1, "until": 60_001, "read": 1, "sentences": [], "written": "rules", "route": "", "note": "", "cut": []}
+    empty: dict[str, Any] = {
+        "since": 1,
+        "until": 60_001,
+        "read": 1,
+        "sentences": [],
+        "written": "rules",
+        "route": "",
+        "note": "",
+        "cut": [],
+    }
     page.route("**/operations/brief", lambda route: route.fulfill(json=empty))
     page.route("**/operations/models", lambda route: route.fulfill(json=[]))
     window.open("/brief")
