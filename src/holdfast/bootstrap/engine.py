@@ -102,6 +102,7 @@ class Engine:
         self.worker.resources.look_again()
         self._beating = asyncio.Task(self._beat(), loop=self.worker.loop)
         self._watchdog.start()
+        await self.worker.relay.begin()
         self.worker.claims.claim_soon()
         self.worker.usher.start()
         self.worker.lookout.start()
@@ -147,6 +148,7 @@ class Engine:
         await self.worker.insist(self._enlist)
         self.worker.resources.look_again()
         self.worker.outcomes.session_changed()
+        await self.worker.relay.begin()
         self.worker.claims.claim_soon()
 
     async def stop(self, grace_seconds: float = 10.0) -> None:

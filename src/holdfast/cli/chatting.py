@@ -8,7 +8,7 @@ import sys
 from typing import Any
 
 from ..control.views import Piece
-from ..domain.errors import HoldfastError, Rejected
+from ..domain.errors import HoldfastError
 from ..domain.message import Outcome
 from ..journal.codec import decode_any, encode, error_of
 from ..sdk.client import Client
@@ -44,8 +44,6 @@ async def say_once(client: Client, address: str, text: str, *, quiet: bool = Fal
                 if piece.kind == "listening":
                     listening.set()
                 screen.show(piece)
-        except Rejected:
-            pass  # it runs elsewhere: its answer comes whole
         finally:
             listening.set()
 
@@ -83,7 +81,7 @@ class Screen:
             print(piece.text, end="", flush=True)
         elif piece.kind == "restart":
             self.end()
-            self._note("the vendor broke off; asking again")
+            self._note("it broke off; asking again")
             self._shown = ""
         elif piece.kind == "tool":
             self.end()
@@ -95,7 +93,9 @@ class Screen:
     def answer(self, value: Any) -> None:
         """The turn is over; show what of it was not seen."""
         text = value if isinstance(value, str) else _json(value)
-        if self._shown.strip() != text.strip():
+        if text.startswith(self._shown):
+            print(text[len(self._shown) :], end="")
+        elif self._shown.strip() != text.strip():
             self.end()
             print(text, end="")
         print(flush=True)

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
-from ..domain.address import DEFAULT_TENANT, name_of
-from ..domain.conversation import Ended, PartBegan, PartGrew, Thinking, ToolCall
-from ..domain.errors import NotFound, Rejected
+from ..domain.address import DEFAULT_TENANT
+from ..domain.errors import NotFound
 from ..domain.principal import EVERY_TENANT, Principal
 from ..mailbox.budgets import scope_in, window_of
 from ..mailbox.worker import Worker
-from ..models.job import Facts
 from ..ports.ledger import DIMENSIONS, LABEL, Amounts, Budget, UsageRow
 from ..ports.store import Store
 from .budgets import budget_of
+from .following import Following
 from .registry import operation
 from .views import BudgetView, CostView, Done, ForecastView, ModelView, Piece
-
-_PIECES = 10_000
 
 
 class GatewayOperations:
@@ -57,28 +53,19 @@ class GatewayOperations:
                 )
         return found
 
-    @operation(path="GET /agents/{address}/watch", command="chat", changes=False, errors=("watch.elsewhere",))
+    @operation(path="GET /agents/{address}/watch", command="chat", changes=False)
     async def watch(self, address: str, trace: str = "") -> AsyncIterator[Piece]:
-        """Follow what an agent says and does right now, on this worker: words as they come, tools at work."""
-        target = self.principal.place(address)
-        if name_of(target) not in self.worker.served:
-            raise Rejected("watch.elsewhere", f"{address} does not run on this server; ask the one that serves it.")
-        pieces: asyncio.Queue[Piece] = asyncio.Queue(_PIECES)
-
-        def heard(of: str, path: str, what: Any) -> None:
-            if trace and of != trace:
-                return
-            piece = piece_of(of, path, what)
-            if piece is not None and not pieces.full():
-                pieces.put_nowait(piece)
-
-        stop = self.worker.feed.listen(target, heard)
-        try:
+        """Follow what an agent says and does right now, wherever it runs: words as they come, tools at work. What is missed
+        of an answer comes from the journal when the answer is whole."""
+        worker, target = self.worker, self.principal.place(address)
+        row = await self.store.agent(target)
+        following = Following(worker, target, trace, row.seq if row is not None else 0)
+        with ExitStack() as listening:
+            listening.callback(worker.feed.listen(target, following.heard))
+            listening.callback(await worker.relay.listen(target))
             yield Piece(kind="listening")
-            while True:
-                yield await pieces.get()
-        finally:
-            stop()
+            async for piece in following.pieces():
+                yield piece
 
     # -- money --------------------------------------------------------------------------------------------------
 
@@ -225,27 +212,4 @@ def _ms(moment: datetime) -> int:
     return int(moment.timestamp() * 1000)
 
 
-def piece_of(trace: str, path: str, what: Any) -> Piece | None:
-    """A feed's news as a view; None for what says nothing to a person."""
-    if isinstance(what, Facts):
-        return None
-    if isinstance(what, PartGrew):
-        return Piece(kind="grew", trace=trace, path=path, index=what.index, text=what.text) if what.text else None
-    if isinstance(what, PartBegan):
-        part = what.part
-        kind = "thinking" if isinstance(part, Thinking) else "call" if isinstance(part, ToolCall) else "text"
-        name = part.name if isinstance(part, ToolCall) else ""
-        return Piece(kind=kind, trace=trace, path=path, index=what.index, name=name)
-    if isinstance(what, Ended):
-        return Piece(kind="ended", trace=trace, path=path, text=what.finish)
-    if what == "restart":
-        return Piece(kind="restart", trace=trace, path=path)
-    if isinstance(what, dict) and "tool" in what:
-        news: dict[str, Any] = what  # pyright: ignore[reportUnknownVariableType]
-        kind = "tool" if "arguments" in news else "tool_failed" if "failed" in news else "tool_done"
-        text = str(news.get("arguments") or news.get("failed") or "")
-        return Piece(kind=kind, trace=trace, path=path, name=str(news["tool"]), text=text)
-    return Piece(kind="told", trace=trace, path=path, text=str(what))  # pyright: ignore[reportUnknownArgumentType]
-
-
-__all__ = ["GatewayOperations", "piece_of"]
+__all__ = ["GatewayOperations"]

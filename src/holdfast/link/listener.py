@@ -240,6 +240,11 @@ class Peer(asyncio.Protocol):
         """The streams that go on, and how many items each may still send."""
         return dict(self._credit)
 
+    @property
+    def keeps_up(self) -> bool:
+        """Whether the other side reads what it is sent as fast as it comes."""
+        return self._writable.is_set()
+
     def push(self, name: str, body: Any) -> None:
         """Tell the other side something that it did not ask for now."""
         self._send(pack(frames.PUSH, 0, name, body))

@@ -6,6 +6,7 @@
     committer   many agents' commits in one transaction   feed      what happens inside turns, for who looks
     usher       turns that wait for a model vendor come back  budgets   what this worker may spend
     resources   what people declared, as it is now            lookout   turns that wait for tools from elsewhere come back
+    relay       the feed, between workers
 
 Nothing here runs per waiting agent: agents that wait are rows, one timer stands for the earliest of all due times, and news
 arrives with the receipts of commits or as signals of the store.
@@ -38,6 +39,7 @@ from .holdings import Holdings
 from .loader import Loader
 from .lookout import Lookout
 from .outcomes import Outcomes
+from .relay import Relay
 from .resources import Mirror
 from .router import Router
 from .scheduler import Scheduler
@@ -91,6 +93,7 @@ class Worker:
         self.claims = Claims(self)
         self.outcomes = Outcomes(self)
         self.feed = Feed()
+        self.relay = Relay(self)
         self.artifacts = Artifacts(self)
         self.usher = Usher(self)
         self.lookout = Lookout(self)
@@ -123,6 +126,8 @@ class Worker:
         elif signal.kind == "ended":
             for id in signal.ids:
                 self.spawn(self.outcomes.fetch_outcome(id))
+        elif signal.kind == "told":
+            self.relay.told(signal)
         elif signal.kind == "resources":
             self.resources.heard(max(signal.ids, default=0))
         elif signal.kind == "drain":

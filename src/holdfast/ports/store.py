@@ -35,6 +35,7 @@ from ..domain.message import Message
 from .feed import Feed
 from .ledger import Charge, Ledger, UsageRow
 from .lookup import Lookup
+from .notes import Notes
 from .resources import Resources
 from .segments import Segments
 
@@ -256,11 +257,13 @@ class Signal(msgspec.Struct):
     """News for a session. ``kind``: ``work`` (claim may find something), ``arrived`` (new messages for agents you hold),
     ``ended`` (ids of messages with your session as origin), ``mode`` (agents you hold changed mode), ``lost`` (your
     session is dead: stop everything), ``drain`` (take no more work, finish what you do, and end), ``resources`` (``ids`` is
-    the revision that was applied)."""
+    the revision that was applied), ``told`` (a note of the session ``sender``, see ``Notes``)."""
 
     kind: str
     addresses: tuple[str, ...] = ()
     ids: tuple[int, ...] = ()
+    sender: str = ""
+    body: bytes = b""
 
 
 Notify = Callable[[Signal], None]
@@ -272,9 +275,10 @@ UNCLAIMED = "?"
 finds out); no tenant is called so."""
 
 
-class Store(Feed, Ledger, Lookup, Resources, Segments, Protocol):
+class Store(Feed, Ledger, Lookup, Notes, Resources, Segments, Protocol):
     """See the module for the guarantees, ``Ledger`` for usage, budgets and costs, ``Lookup`` for searches, ``Resources``
-    for those, ``Segments`` for audits, ``Feed`` for what the whole store has become. All methods raise
+    for those, ``Segments`` for audits, ``Feed`` for what the whole store has become, ``Notes`` for what sessions tell each
+    other without keeping it. All methods raise
     ``Unavailable(store.unreachable)`` when the store does not answer; after that the outcome of a ``commit`` is unknown,
     and calling again with the same commits is safe. ``serve``, ``lease`` and ``claim`` raise ``Conflict(session.lost)`` for
     a session that is over."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
+from hashlib import sha256
 from typing import Any, TypeVar
 
 import msgspec
@@ -24,6 +25,7 @@ from ..gate.prompts import ASKED
 from ..journal.codec import Raw, encode, error_of, failure_of
 from ..journal.replay import Recorded
 from ..mailbox.budgets import MUST_ASK, Reservation
+from ..mailbox.feed import RESTART, Asked
 from ..models.gateway import Gateway, NoTarget, Watcher
 from ..models.job import Facts, Job, Reply
 from .branches import away
@@ -52,20 +54,32 @@ class _Pieces:
         self._feed = turn.worker.feed
         self._place = turn.active.address, turn.item.message.trace, path
         self._may_restart = may_restart
+        self._after = turn.active.seq
+        self._payload = turn.item.message.payload
+        self._begun = False
+
+    def _begin(self) -> None:
+        """Before the first of them, and not before: whoever has begun to listen by then hears all of it."""
+        if not self._begun:
+            self._begun = True
+            if self._feed.heard(self._place[0]):
+                self._feed.tell(*self._place, Asked(self._after, sha256(self._payload).digest()[:16]))
 
     def answering(self, facts: Facts) -> None:
         """See ``Watcher``. Told where nothing is taken back: to a program outside, which is answered once."""
+        self._begin()
         if not self._may_restart:
             self._feed.tell(*self._place, facts)
 
     def event(self, event: Event) -> None:
         """See ``Watcher``."""
+        self._begin()
         self._feed.tell(*self._place, event)
 
     def restart(self) -> bool:
         """See ``Watcher``."""
         if self._may_restart:
-            self._feed.tell(*self._place, "restart")
+            self._feed.tell(*self._place, RESTART)
         return self._may_restart
 
 

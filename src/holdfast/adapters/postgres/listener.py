@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Sequence
 
 from ...domain.errors import HoldfastError
+from ...ports.notes import Note
 from ...ports.store import Signal
 from .link import CALL_SECONDS, Driver, Pool, connect, end, through_collisions
 from .place import GONE, Place, translate
@@ -30,6 +32,13 @@ _BURY = "SELECT others, silent FROM bury($1, $2, make_interval(secs => $3))"
 _UNREAD = """
     SELECT DISTINCT a.address FROM agent a JOIN message m ON m.agent = a.id AND m.status <= 3
     WHERE a.owner = $1 AND a.owner <> 0 AND m.status = 0
+"""
+_TELL = """
+    SELECT count(pg_notify(channel(told.session), $1 || told.body)) FROM (
+        SELECT CASE WHEN n.token = '' THEN 0 ELSE s.id END AS session, n.body
+        FROM unnest($2::text[], $3::text[]) WITH ORDINALITY AS n(body, token, place) LEFT JOIN session s ON s.token = n.token
+        ORDER BY n.place
+    ) told WHERE told.session IS NOT NULL
 """
 
 
@@ -71,6 +80,26 @@ class Listener:
                     await link.execute("SELECT pg_advisory_unlock($1, $2)", self._class, session.id, timeout=CALL_SECONDS)
                 except GONE:
                     link.terminate()  # the locks go with the connection; it is restored without this session
+
+    async def tell(self, session: Session, notes: Sequence[Note]) -> None:
+        """Notify other sessions of notes, over the connection that listens: nothing that waits for a commit waits for it.
+        While there is none, nobody is told."""
+        if self._cut_off():
+            return
+        head = f"told\n{session.token}\n"
+        told = [(_text(note), token) for note in notes for token in note.to or ("",)]
+        async with self._using:
+            link = self._link
+            if link is None:
+                return
+            try:
+                texts, tokens = [text for text, _ in told], [token for _, token in told]
+                await link.fetchval(_TELL, head, texts, tokens, timeout=CALL_SECONDS)
+            except GONE as error:
+                raise translate(error, self._place) from error
+
+    def _cut_off(self) -> bool:
+        return self._link is None
 
     async def bury(self, but: list[int]) -> None:
         """Declare dead what is dead. While there are others, keep an eye on them between beats."""
@@ -197,6 +226,9 @@ class Listener:
     def _heard(self, _link: object, _pid: int, channel: str, payload: str) -> None:
         kind, *items = payload.split("\n")
         number = int(channel.removeprefix(self._prefix))
+        if kind == "told":
+            self._told(number, *items)
+            return
         if number == 0:
             for session in list(self._sessions.values()):
                 if kind == "resources":
@@ -213,3 +245,14 @@ class Listener:
             session.notify(Signal(kind, ids=tuple(map(int, items))))
         else:
             session.notify(Signal(kind, addresses=tuple(items)))
+
+    def _told(self, number: int, sender: str, text: str) -> None:
+        signal = Signal("told", sender=sender, body=b64decode(text))
+        for session in list(self._sessions.values()):
+            if number in (0, session.id) and session.token != sender:
+                session.notify(signal)
+
+
+def _text(note: Note) -> str:
+    """As PostgreSQL carries it, whatever its encoding is."""
+    return b64encode(note.body).decode()

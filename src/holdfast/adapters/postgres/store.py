@@ -15,6 +15,7 @@ import msgspec
 
 from ...domain.errors import Conflict, HoldfastError, NotFound
 from ...domain.limits import Limits
+from ...ports.notes import Note, check_notes
 from ...ports.store import Claimed, Commit, EntryRow, Lease, Loaded, Notify, Receipt, StateRead, Stored, Worker
 from .combine import Combine
 from .feed import FeedReads
@@ -134,6 +135,10 @@ class PostgresStore(FeedReads, Ledger, Resources, Lookup):
     async def drain(self, name: str) -> int:
         sql = "SELECT count(tell(s.id, 'drain', NULL)) FROM session s WHERE $1 IN (s.name, s.token)"
         return int(await self._hot.value(sql, name))
+
+    async def tell(self, session: str, notes: Sequence[Note]) -> None:
+        check_notes(notes)
+        await self._listener.tell(self._session(session), notes)
 
     async def _over(self, me: Session) -> None:
         me.held.clear()

@@ -20,6 +20,7 @@ from ...link.port import PREFIX, SIGNAL, Doubt, decode_id, decode_signal, decode
 from ...ports import lookup
 from ...ports.feed import Standing
 from ...ports.ledger import Amounts, Budget, CostRow, Share, Spending, UsageRow
+from ...ports.notes import Note
 from ...ports.resources import Change, Resource, Tally, check_changes
 from ...ports.segments import Covered, HistoryRow, Segment, Uncovered
 from ...ports.store import (
@@ -120,6 +121,9 @@ class RemoteStore:
 
     async def drain(self, name: str) -> int:
         return await self._ask("drain", name)
+
+    async def tell(self, session: str, notes: Sequence[Note]) -> None:
+        await self._ask("tell", session, list(notes))
 
     # -- commits ------------------------------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ import apsw
 from ...domain.errors import HoldfastError
 from ...domain.limits import Limits
 from ...ports.clock import Clock
+from ...ports.notes import Note, check_notes
 from ...ports.store import (
     Claimed,
     Commit,
@@ -135,6 +136,16 @@ class SqliteStore(FeedReads, Ledger, Resources, Segments):
         for session in found:
             session.notify(Signal("drain"))
         return len(found)
+
+    async def tell(self, session: str, notes: Sequence[Note]) -> None:
+        check_notes(notes)
+        self.sessions.of(session)
+        for note in notes:
+            signal = Signal("told", sender=session, body=note.body)
+            for id in note.to or list(self.sessions.alive):
+                other = self.sessions.alive.get(id)
+                if other is not None and id != session:
+                    other.notify(signal)
 
     # -- the write side -----------------------------------------------------------------------------------------
 

@@ -16,21 +16,21 @@ import msgspec
 from ...control.identity.scopes import MODELS, permit_scope
 from ...control.identity.service import Identity
 from ...control.lifting import lifted
-from ...control.outside import ASK, Asked, shown
+from ...control.outside import ASK, Asked
 from ...domain.address import tenant_of
-from ...domain.conversation import Event, events_of
-from ...domain.errors import Conflict, HoldfastError, LimitExceeded, NotFound, Rejected, Unavailable
+from ...domain.errors import Conflict, HoldfastError, Rejected
 from ...domain.message import Kind, Message, Outcome
 from ...domain.principal import Principal
 from ...flow import Flow
-from ...journal.codec import decode_any, encode, error_of
+from ...journal.codec import encode
 from ...mailbox.worker import Worker
 from ...models.dialects import DIALECTS
 from ...models.dialects.dialect import Dialect
-from ...models.job import Facts
 from .identity import caller, token_of
 from .posted import Posted
 from .requests import Gone, Headed, Request, TooLarge
+from .streaming import Streaming
+from .telling import Told, problem_of, send_problem, told_of
 from .waiting import LEFT, Waiting
 
 DIALECT_OF = {
@@ -40,11 +40,8 @@ DIALECT_OF = {
     "/v1/messages": "anthropic",
 }
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
-_PIECES = 10_000
 _KEYED = 1_000
 """Of so many requests with a key it is looked which are over."""
-Told = tuple[int, Any, list[tuple[bytes, bytes]]]
-"""An answer: status, JSON, headers."""
 
 
 class ModelEndpoints:
@@ -72,12 +69,12 @@ class ModelEndpoints:
             await _refuse(request, dialect, "bad_request", "The request is too large.")
             return
         except HoldfastError as error:
-            await _problem(request, dialect, error)
+            await send_problem(request, dialect, error)
             return
         except Gone:
             return
         if asked.stream:
-            await _Stream(self._waiting(message), self._worker, request, dialect, asked).run()
+            await Streaming(self._waiting(message, streamed=True), self._worker, request, dialect, asked).run()
         else:
             await self._whole(request, dialect, self._waiting(message))
 
@@ -95,16 +92,16 @@ class ModelEndpoints:
             told.cancel()
             left.cancel()
 
-    def _waiting(self, message: Message) -> Waiting:
+    def _waiting(self, message: Message, *, streamed: bool = False) -> Waiting:
         """Whoever asks again with a key, while the first request is under way here, waits for that one."""
         if not message.key:
-            return Waiting(self._flow, message, self._under_way)
+            return Waiting(self._flow, message, self._under_way, streamed=streamed)
         if len(self._keyed) >= _KEYED:
             self._keyed = {key: waiting for key, waiting in self._keyed.items() if not waiting.over}
         key = message.to, message.key
         found = self._keyed.get(key)
         if found is None or found.over:
-            found = self._keyed[key] = Waiting(self._flow, message, self._under_way)
+            found = self._keyed[key] = Waiting(self._flow, message, self._under_way, streamed=streamed)
         return found
 
     def at_once(self, posted: Posted) -> bool:
@@ -143,14 +140,14 @@ class ModelEndpoints:
             posted.left = waiting.call_off
             self._worker.spawn(self._again(posted, dialect, waiting))
         else:
-            posted.reply(*(_told(dialect, outcome.result()) if error is None else problem_of(dialect, error)))
+            posted.reply(*(told_of(dialect, outcome.result()) if error is None else problem_of(dialect, error)))
 
     async def _again(self, posted: Posted, dialect: Dialect, waiting: Waiting) -> None:
         posted.reply(*await self._accepted(dialect, waiting))
 
     async def _accepted(self, dialect: Dialect, waiting: Waiting) -> Told:
         try:
-            return _told(dialect, await waiting.outcome())
+            return told_of(dialect, await waiting.outcome())
         except HoldfastError as error:
             return problem_of(dialect, error)
 
@@ -160,7 +157,7 @@ class ModelEndpoints:
         try:
             await self._caller(request)
         except HoldfastError as error:
-            await _problem(request, DIALECTS["openai-chat"], error)
+            await send_problem(request, DIALECTS["openai-chat"], error)
             return
         routes = gateway.directory.describe() if gateway is not None else []
         data = [{"id": r["name"], "object": "model", "created": 0, "owned_by": "holdfast"} for r in routes]
@@ -206,97 +203,6 @@ class ModelEndpoints:
         )
 
 
-class _Stream:
-    """One answer on its way out, piece by piece."""
-
-    def __init__(self, waiting: Waiting, worker: Worker, request: Request, dialect: Dialect, asked: Asked) -> None:
-        self._waiting = waiting
-        self._worker = worker
-        self._request = request
-        self._dialect = dialect
-        self._message = message = waiting.message
-        self._pieces: asyncio.Queue[Event | None] = asyncio.Queue(_PIECES)
-        options: Any = asked.body.get("stream_options")  # as it came: nobody has looked at its shape yet
-        usage = dialect.name != "openai-chat" or (isinstance(options, dict) and bool(options.get("include_usage")))  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
-        self._writer = dialect.writer(
-            str(asked.body["model"]), id=f"hf-{message.trace[:24]}", created=message.created // 1000, include_usage=usage
-        )
-        self._head: list[tuple[bytes, bytes]] = []
-        self._begun = False
-        self._lost = False
-
-    async def run(self) -> None:
-        """Send it."""
-        worker, request = self._worker, self._request
-        stop = worker.feed.listen(self._message.to, self._heard)
-        turn: asyncio.Task[Outcome] = asyncio.Task(self._turn(), loop=worker.loop)
-        left = asyncio.Task(request.hung_up(), loop=worker.loop)
-        left.add_done_callback(lambda _: self._wake())
-        try:
-            while (event := await self._pieces.get()) is not None:
-                await self._send(event)
-            if left.done() and not turn.done():
-                self._waiting.call_off()
-                return
-            await self._end(await turn)
-        except HoldfastError as error:
-            await self._fail(error)
-        finally:
-            stop()
-            for task in (turn, left):
-                task.cancel()
-
-    async def _turn(self) -> Outcome:
-        try:
-            return await self._waiting.outcome()
-        finally:
-            self._wake()
-
-    def _heard(self, trace: str, path: str, what: Any) -> None:
-        if trace != self._message.trace:
-            return
-        if isinstance(what, Facts):  # the attempt that answers is none of those that are over
-            self._head = _facts({**shown(what), "attempts": len(what.attempts) + 1})
-        elif not isinstance(what, (str, dict)):
-            try:
-                self._pieces.put_nowait(what)
-            except asyncio.QueueFull:
-                self._lost = True
-                self._wake()
-
-    def _wake(self) -> None:
-        if self._pieces.full():
-            self._pieces.get_nowait()
-        self._pieces.put_nowait(None)
-
-    async def _send(self, event: Event) -> None:
-        data = self._writer.write(event)
-        while not self._pieces.empty() and (more := self._pieces.get_nowait()) is not None:
-            data += self._writer.write(more)
-        if not self._begun:
-            self._begun = True
-            await self._request.begin_stream(self._head)
-        if data:
-            await self._request.piece(data)
-
-    async def _end(self, outcome: Outcome) -> None:
-        found = result_of(outcome)
-        if self._lost:
-            raise Unavailable("server.busy", "This client did not read fast enough, so pieces of the answer were dropped.")
-        if not self._begun:  # the turn ran elsewhere, or was answered from memory: nothing was heard of it
-            answer = self._dialect.read_answer(found["body"])
-            await self._request.begin_stream(_facts(found["facts"]))
-            await self._request.piece(b"".join(self._writer.write(event) for event in events_of(answer)))
-        await self._request.end_stream()
-
-    async def _fail(self, error: HoldfastError) -> None:
-        if not self._begun:
-            await _problem(self._request, self._dialect, error)
-            return
-        await self._request.piece(self._writer.error(kind_of(error), error.message))
-        await self._request.end_stream()
-
-
 def agent_of(who: Principal) -> str:
     """The agent that asks: what is really there. Raises ``Rejected(auth.agent)`` for people and services."""
     if who.actor.count("/") != 2:
@@ -307,84 +213,6 @@ def agent_of(who: Principal) -> str:
     return who.actor
 
 
-def result_of(outcome: Outcome) -> dict[str, Any]:
-    """What the turn returned; raises what it failed with."""
-    if outcome.failure is not None:
-        raise error_of(outcome.failure)
-    return decode_any(outcome.value)
-
-
-_KINDS = {
-    "model.too_long": "too_long",
-    "model.filtered": "content_filter",
-    "model.unknown": "unknown_model",
-    "model.unavailable": "overloaded",
-    "model.auth": "server_error",
-    "model.not_there": "server_error",
-    "budget.spent": "quota",
-    "gate.limit": "quota",
-    "gate.denied": "not_allowed",
-    "gate.not_approved": "not_allowed",
-    "gate.unfit": "not_allowed",
-    "gate.breaker_open": "not_allowed",
-    "gate.tripped": "not_allowed",
-    "agent.paused": "not_allowed",
-    "agent.retired": "not_allowed",
-}
-_STATUS = {"gate.breaker_open": 423, "gate.tripped": 423, "agent.paused": 423, "agent.retired": 410}
-"""Where there is a status that says more than that of the kind: the agent is held, or gone for good."""
-_FOR_PEOPLE = frozenset({*_STATUS, "budget.spent", "gate.denied", "gate.not_approved"})
-"""What asking again changes nothing about: clients that would are told not to (``x-should-retry``)."""
-
-
-def kind_of(error: HoldfastError) -> Any:
-    """The kind of problem, as the dialects know them."""
-    if error.code in _KINDS:
-        return _KINDS[error.code]
-    if error.code.startswith("token.") or error.code in ("auth.required", "auth.unknown"):
-        return "auth"
-    if error.code in ("auth.scope", "auth.agent", "tenant.crossed"):
-        return "not_allowed"
-    if isinstance(error, LimitExceeded):
-        return "rate_limited"
-    if isinstance(error, (Rejected, NotFound)):
-        return "bad_request"
-    return "overloaded" if isinstance(error, Unavailable) else "server_error"
-
-
-def problem_of(dialect: Dialect, error: BaseException) -> Told:
-    """What a client is told of an error, in its dialect."""
-    if not isinstance(error, HoldfastError):
-        raise error
-    status, body = dialect.write_error(kind_of(error), f"{error.message} [{error.code}]")
-    status = _STATUS.get(error.code, status)
-    headers = [(b"x-holdfast-error", error.code.encode())]
-    if error.code in _FOR_PEOPLE:
-        headers.append((b"x-should-retry", b"false"))
-    if isinstance(error, Unavailable) or error.retry or "retry_seconds" in error.details:
-        seconds = float(error.details.get("retry_seconds", 1.0))
-        headers.append((b"retry-after", str(max(1, round(seconds))).encode()))
-    return status, body, headers
-
-
-async def _problem(request: Request, dialect: Dialect, error: HoldfastError) -> None:
-    await request.json(*problem_of(dialect, error))
-
-
-def _told(dialect: Dialect, outcome: Outcome) -> Told:
-    """What a client is told of a turn that has ended."""
-    try:
-        found = result_of(outcome)
-    except HoldfastError as error:
-        return problem_of(dialect, error)
-    return 200, found["body"], _facts(found["facts"])
-
-
 async def _refuse(request: Request, dialect: Dialect, kind: Any, message: str) -> None:
     status, body = dialect.write_error(kind, message)
     await request.json(status, body)
-
-
-def _facts(facts: dict[str, Any]) -> list[tuple[bytes, bytes]]:
-    """Who answered, for whoever looks at the headers."""
-    return [(f"x-holdfast-{name}".encode(), str(value).encode("latin-1", "replace")) for name, value in facts.items()]

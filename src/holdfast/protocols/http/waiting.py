@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 
 from ...domain.address import short
 from ...domain.errors import Conflict, HoldfastError, Rejected
@@ -32,10 +33,14 @@ class Waiting:
 
     Args:
         under_way: keeps what is going on until it is over, whoever waits for it.
+        streamed: somebody wants to hear the answer grow; ``afar`` says whether that may happen on another worker.
     """
 
-    def __init__(self, flow: Flow, message: Message, under_way: set[asyncio.Task[None]]) -> None:
+    def __init__(self, flow: Flow, message: Message, under_way: set[asyncio.Task[None]], *, streamed: bool = False) -> None:
         self.message = message
+        self.afar = False
+        self._streamed = streamed
+        self._stop_listening: Callable[[], None] = lambda: None
         self._flow = flow
         self._worker = flow.worker
         self._under_way = under_way
@@ -82,6 +87,12 @@ class Waiting:
 
     async def check(self) -> None:
         """Before it is put into a mailbox. Raises what refuses it."""
+        await self._may_work()
+        if self._streamed and not self.afar and self.message.to not in self._worker.holdings.actives:
+            self.afar = True
+            self._stop_listening = await self._worker.relay.listen(self.message.to)
+
+    async def _may_work(self) -> None:
         worker, to = self._worker, self.message.to
         if self._left:
             raise Rejected("turn.cancelled", f"{LEFT} before anything had begun")
@@ -120,6 +131,8 @@ class Waiting:
             if not self._outcome.done():
                 self._outcome.set_exception(error)
                 self._outcome.exception()  # if nobody waits for it any more, nobody needs to hear of it
+        finally:
+            self._stop_listening()
 
     async def _answered_before(self) -> Outcome | None:
         """The outcome of the same request, if it came before: its turn would find out only after asking a vendor."""
@@ -132,7 +145,7 @@ class Waiting:
     async def _look(self) -> None:
         """It waits in a mailbox: may its agent still work?"""
         try:
-            await self.check()
+            await self._may_work()
         except HoldfastError as error:
             stored = await self._worker.insist(lambda: self._worker.store.message(self._id))
             if stored is None or stored.status >= Status.DONE or (stored.status == Status.RUNNING and self._goes_on()):

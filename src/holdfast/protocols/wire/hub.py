@@ -17,7 +17,7 @@ from ...link.frames import Raw
 from ...link.port import PREFIX, SIGNAL, Doubt, Method, decode_doubts, method
 from ...ports.store import Signal, Store, Worker
 
-_OWNED = frozenset({"serve", "commit", "lease", "release", "claim", "take_share", "give_back"})
+_OWNED = frozenset({"serve", "commit", "lease", "release", "claim", "take_share", "give_back", "tell"})
 """Methods whose first argument is a session that must be the caller's own."""
 _READS = 1_000
 
@@ -59,6 +59,8 @@ class Hub:
         def notify(signal: Signal) -> None:
             if not session:
                 heard.append(signal)
+                return
+            if signal.kind == "told" and not peer.keeps_up:
                 return
             if signal.kind == "lost":
                 self._sessions.pop(session, None)

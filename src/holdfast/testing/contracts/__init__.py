@@ -21,6 +21,7 @@ from .leases import Leases
 from .ledger import Charges, Costs, Usage
 from .lookups import Lookups
 from .mailboxes import Mailboxes
+from .notes import Notes
 from .readings import Readings, Retention
 from .resources import Resources, Tallies
 from .segments import Segments
@@ -45,6 +46,7 @@ class StoreContract(
     States,
     Topics,
     Signals,
+    Notes,
     Readings,
     Retention,
     LedgerContract,
