@@ -160,7 +160,8 @@ def test_what_was_said_while_the_listener_was_forgotten_is_missed() -> None:
         tell(runs, PartGrew(0, "three"), OVER)
         await g.clock.sleep(1)
         assert set(g.heard) == {LOST}
-        stop(), stop_again()
+        stop()
+        stop_again()
 
     play(body)
 

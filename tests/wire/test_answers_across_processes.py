@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import socket
 import sys
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ import pytest
 import holdfast
 from gated_vendor import Gated, gated
 from holdfast import Target
+from holdfast.domain.address import Address
 from holdfast.models.routes import Models
 from holdfast.models.routes import Target as Model
 from processes import DEADLINE_SECONDS, Place
@@ -129,8 +130,9 @@ class Watcher:
         self._task.cancel()
 
 
-def ask(client: holdfast.Client) -> Awaitable[Any]:
-    return asyncio.ensure_future(client.call(Target("default/writer/1", "chat"), "count"))
+def ask(client: holdfast.Client) -> asyncio.Task[Any]:
+    chat: Target[[str], Any] = Target(Address("default/writer/1"), "chat")
+    return asyncio.create_task(client.call(chat, "count"))
 
 
 async def test_pieces_come_before_the_answer_is_whole(tmp_path: Path, store: str) -> None:
@@ -208,6 +210,7 @@ async def test_programs_get_it_as_it_grows(tmp_path: Path, postgres_url: str) ->
                 async with openai.AsyncOpenAI(base_url=theirs, api_key=secret, max_retries=0) as program:
                     warm = await program.chat.completions.create(model="m", messages=messages, stream=True)
                     assert [chunk async for chunk in warm]  # now it has the agent
+                assert (await here.describe("outside/me")).owner.startswith("holds")
                 async with openai.AsyncOpenAI(base_url=ours, api_key=secret, max_retries=0) as program:
                     stream = await program.chat.completions.create(model="m", messages=messages, stream=True)
                     words: list[str] = []
