@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
-from windows import Window, ask, violations
+from windows import Window, ask, eventually, violations
 
 
 def test_a_question_is_answered_with_a_key_and_leaves_the_inbox(window: Window) -> None:
@@ -150,3 +150,22 @@ def test_a_search_is_saved_watched_and_forgotten(window: Window) -> None:
     page.get_by_role("button", name="Forget the search Stocktakes").click()
     expect(page.locator(".view")).to_have_count(0)
     assert ask(window.base, "searches") == []
+
+
+def test_a_search_is_forgotten_while_its_watch_is_about_to_begin(window: Window) -> None:
+    ask(window.base, "save_search", name="Atlases", text="atlas-nowhere")
+    held: dict[str, list[Route]] = {"search": [], "searches": []}
+    page = window.open("/search?q=atlas-nowhere")
+    page.route("**/operations/search", lambda route: held["search"].append(route))
+    page.get_by_role("link", name="Atlases").click()
+    eventually(lambda: page.wait_for_timeout(20) or held["search"], 10)
+    page.route("**/operations/searches", lambda route: held["searches"].append(route))
+    page.get_by_role("button", name="Forget the search Atlases").click()
+    eventually(lambda: page.wait_for_timeout(20) or held["searches"], 10)
+    assert ask(window.base, "searches") == []
+    for route in held["search"]:
+        route.continue_()
+    page.wait_for_timeout(500)  # what asks for a search that is gone would have done so
+    for route in held["searches"]:
+        route.continue_()
+    expect(page.locator(".view")).to_have_count(0)

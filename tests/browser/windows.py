@@ -20,10 +20,10 @@ _RUN = "async (rules) => (await axe.run(document, {runOnly: rules})).violations"
 PHONE: ViewportSize = {"width": 390, "height": 844}
 
 
-def ask(base: str, operation: str, **given: Any) -> Any:
+def ask(base: str, operation: str, headers: dict[str, str] | None = None, **given: Any) -> Any:
     """An operation of the server under the browser."""
-    headers = {"content-type": "application/json"}
-    request = urllib.request.Request(f"{base}/api/v1/operations/{operation}", json.dumps(given).encode(), headers)
+    sent = {"content-type": "application/json", **(headers or {})}
+    request = urllib.request.Request(f"{base}/api/v1/operations/{operation}", json.dumps(given).encode(), sent)
     with urllib.request.urlopen(request, timeout=20) as answer:
         return json.load(answer)
 

@@ -95,6 +95,20 @@ async def test_what_is_wrong_is_told_at_its_line(ops: Operations, text: str, lin
     assert await ops.resources() == []
 
 
+async def test_all_that_is_wrong_is_told_at_once(ops: Operations) -> None:
+    text = f"{BUDGET.replace('5', 'five')}---\n{GROUP}colour: red\n---\nkind: Budgie\nname: a\n"
+    assert [(f.line, f.code) for f in await ops.check_resources(text=text)] == [
+        (5, "resource.malformed"),
+        (10, "resource.malformed"),
+        (12, "resource.kind"),
+    ]
+    assert [f.line for f in await ops.check_resources(text="kind: [")] == [1]
+    together = await ops.check_resources(text=f"{GROUP}---\nkind: Route\nname: smart\ntargets: [nowhere]\n")
+    assert [(f.line, f.code) for f in together] == [(5, "resource.malformed")]
+    assert await ops.check_resources(text=GROUP) == []
+    assert await ops.resources() == []
+
+
 async def test_aliases_that_unfold_without_end_are_refused(ops: Operations) -> None:
     bomb = "kind: Group\nname: g\na: &a [x, x, x, x, x, x, x, x, x, x]\n"
     for one, other in zip("bcdefgh", "abcdefg", strict=True):

@@ -57,6 +57,9 @@ async def test_recent_decisions_are_listed_with_why(world: World, tmp_path: Path
         assert await runtime.call(cashier["b"].pay, "ada", 70) == "paid 50"
         large = asyncio.ensure_future(runtime.call(cashier["b"].pay, "ada", 700))
         [question] = await asked(runtime)
+        waiting = await ops.why("cashier/b")
+        assert (waiting.verdict, waiting.rules, waiting.now) == ("ask", ["money/large"], "ask")
+        assert waiting.args == {"0": "ada", "1": 700}, "as it was before a rule changed it"
         await acting(runtime, person("ann")).approve(question.id, why="agreed")
         assert await large == "paid 50"
 

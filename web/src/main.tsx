@@ -9,6 +9,7 @@ import "./style/agent.css";
 import "./style/inbox.css";
 import "./style/pages.css";
 import "./style/causality.css";
+import "./style/governance.css";
 import { render } from "preact";
 import { App } from "./app";
 import { applyTheme } from "./data/theme";

@@ -34,14 +34,30 @@ def plan(
     prune: Prune = False,
     force: Force = False,
     set: Set = "default",
+    check: Annotated[bool, typer.Option("--check", help="Only tell all that is wrong with the files.")] = False,
     output: Output = Format.table,
     url: Url = "",
     store: StoreUrl = "",
 ) -> None:
     """Say what applying files would change, and whom it would touch. Ends with 0 (nothing), 2 (changes) or 1 (errors)."""
+    if check:
+        _check(file, output, url, store)
+        return
     found = _plan(file, prune, force, set, url, store, effects=True)
     _show_plan(found, output, effects=True)
     raise typer.Exit(1 if found.clashes else 2 if found.changes else 0)
+
+
+def _check(file: list[str], output: Format, url: str, store: str) -> None:
+    from . import documents, session
+    from .output import show
+
+    found, sources = documents.read(file)
+    flaws = session.run(lambda c: c.check_resources(documents=found, sources=sources), url, store)
+    columns: list[Column] = [("CODE", lambda f: f.code), ("WHAT IS WRONG", lambda f: f.message)]
+    show(flaws, columns, output, "nothing is wrong with them")
+    if flaws:
+        raise typer.Exit(1)
 
 
 def diff(

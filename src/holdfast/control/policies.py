@@ -127,7 +127,7 @@ class PolicyOperations:
         chosen: Act | None = None
         book = self._rulebook()
         view: WhyView | None = None
-        for act in acts(target, await self._rows(target)):
+        for act in acts(target, await self._rows(target), asked=True):
             here = act.intent
             if turn:
                 wanted = here.turn == turn and path in ("", here.path)

@@ -2,8 +2,16 @@
 import { signal } from "@preact/signals";
 import { onUnauthorized, setCsrf } from "./api";
 
+export interface Who {
+  id?: string;
+  kind?: string;
+  tenant?: string;
+  scopes?: string[];
+  owner?: boolean;
+}
+
 export interface Session {
-  principal: { subject?: string; id?: string } | null;
+  principal: Who | null;
   csrf: string;
   logins: string[];
 }
@@ -13,6 +21,12 @@ export const wanted = signal(false);
 /** Whether the first look is over: nothing is asked before it is known how. */
 export const known = signal(false);
 export const session = signal<Session | undefined>(undefined);
+
+/** Whether whoever is signed in has a scope; somewhere without logins everybody has all of them. */
+export function may(scope: string): boolean {
+  const who = session.value?.principal;
+  return !who?.scopes || who.owner === true || who.scopes.includes(scope) || who.scopes.includes("*");
+}
 
 export async function readSession(): Promise<void> {
   const response = await fetch("/auth/session").catch(() => undefined);

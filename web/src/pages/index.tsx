@@ -17,8 +17,16 @@ export interface Page {
   /** Shown in the bar of a phone. */
   first?: boolean;
   hidden?: boolean;
+  /** Its parts have paths of their own below it. */
+  below?: boolean;
 }
 
+/** What is looked at below a page names it: its last parts. */
+const titled = (path: string): string => {
+  const [, page = "", ...parts] = path.split("/").map(decodeURIComponent);
+  const named = `${page.charAt(0).toUpperCase()}${page.slice(1)} · Holdfast`;
+  return parts.length > 2 ? `${parts.slice(1).join("/")} · ${named}` : parts.length ? `${parts.at(-1)} · ${named}` : named;
+};
 const named = (name: string) => () => `${name} · Holdfast`;
 
 export const PAGES: Page[] = [
@@ -28,7 +36,7 @@ export const PAGES: Page[] = [
   { path: "/search", name: "Search", key: "s", Icon: Search, View: lazy(() => import("./search/search").then((m) => m.SearchPage)), title: named("Search"), first: true },
   { path: "/causality", name: "Causality", key: "c", Icon: GitBranch, View: lazy(() => import("./causality/causality").then((m) => m.CausalityPage)), title: named("Causality") },
   { path: "/money", name: "Money and models", key: "m", Icon: Wallet, View: lazy(() => import("./money/money").then((m) => m.MoneyPage)), title: named("Money and models") },
-  { path: "/governance", name: "Governance", key: "o", Icon: ShieldCheck, View: lazy(() => import("./governance/governance").then((m) => m.GovernancePage)), title: named("Governance") },
+  { path: "/governance", name: "Governance", key: "o", Icon: ShieldCheck, View: lazy(() => import("./governance/governance").then((m) => m.GovernancePage)), title: titled, below: true },
   {
     path: "/agents/",
     name: "Agent",
@@ -43,5 +51,5 @@ export const PAGES: Page[] = [
 const FIRST = PAGES[0] as Page;
 
 export function pageOf(path: string): Page {
-  return PAGES.find((p) => p.path === path) ?? PAGES.find((p) => p.hidden && path.startsWith(p.path)) ?? FIRST;
+  return PAGES.find((p) => p.path === path) ?? PAGES.find((p) => (p.hidden && path.startsWith(p.path)) || (p.below && path.startsWith(`${p.path}/`))) ?? FIRST;
 }

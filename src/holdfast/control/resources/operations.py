@@ -18,8 +18,8 @@ from .documents import APPLIED, OWN, Wanted, canonical, in_effect, read_document
 from .planning import Plan, Step, spec_of
 from .reading import ResourceReading, no_version, resource_key
 from .registered import KINDS, kind_of, place_of
-from .texts import place, read_given
-from .views import AppliedView, PlanView
+from .texts import Written, place, read_given
+from .views import AppliedView, FlawView, PlanView
 
 DEFAULT_SET = "default"
 
@@ -54,6 +54,29 @@ class ResourceOperations(ResourceReading):
         if effects:
             await planning.foresee(self._here, plan, rows)
         return planning.shown(plan)
+
+    @operation(path="POST /check", command="plan --check", changes=False, next=(("plan", "once nothing is wrong"),))
+    async def check_resources(
+        self, documents: list[dict[str, Any]] | None = None, sources: list[str] | None = None, text: str = ""
+    ) -> list[FlawView]:
+        """Tell all that is wrong with documents, or with a ``text`` of them; nothing is changed."""
+        try:
+            documents, sources, written = _given(documents, text, sources)
+        except HoldfastError as error:
+            return [_flaw(error, [])]
+        flaws: list[FlawView] = []
+        for number, document in enumerate(documents):
+            try:
+                [wanted] = self._at_home(read_documents([document], sources[number : number + 1]))
+                kind_of(wanted.kind, wanted.place).read(wanted)
+            except HoldfastError as error:
+                flaws.append(_flaw(error, written[number : number + 1]))
+        if not flaws:
+            try:
+                await self._plan(documents, "", False, False, DEFAULT_SET, sources)
+            except HoldfastError as error:
+                flaws.append(_flaw(error, written))
+        return flaws
 
     @operation(
         path="POST /apply",
@@ -162,14 +185,10 @@ class ResourceOperations(ResourceReading):
         set: str,
         sources: list[str] | None,
     ) -> tuple[Plan, dict[Named, Resource]]:
-        if text and documents:
-            raise Rejected("operation.input", "Give documents, or their text, not both.")
-        written = read_given(text) if text else []
-        if written:
-            documents, sources = [w.document for w in written], [w.source for w in written]
+        documents, sources, written = _given(documents, text, sources)
         rows, revision = await self._resource_rows()
         try:
-            wanted = self._at_home(read_documents(documents or [], sources or []))
+            wanted = self._at_home(read_documents(documents, sources))
             return await planning.make_plan(self._here, wanted, rows, revision, prune=prune, force=force, set=set), rows
         except HoldfastError as error:
             place(error, written)
@@ -264,6 +283,23 @@ class ResourceOperations(ResourceReading):
             if not self._reaches(document.tenant):
                 raise crossed(who.subject, document.tenant or EVERY_TENANT)
         return wanted
+
+
+def _given(
+    documents: list[dict[str, Any]] | None, text: str, sources: list[str] | None
+) -> tuple[list[dict[str, Any]], list[str], list[Written]]:
+    """Documents and where each stands; those of a text with the lines of their parts."""
+    if text and documents:
+        raise Rejected("operation.input", "Give documents, or their text, not both.")
+    if not text:
+        return documents or [], sources or [], []
+    written = read_given(text)
+    return [w.document for w in written], [w.source for w in written], written
+
+
+def _flaw(error: HoldfastError, written: list[Written]) -> FlawView:
+    place(error, written)
+    return FlawView(line=int(error.details.get("line", 0)), code=error.code, message=error.message)
 
 
 async def _trying(step: Step, take: Callable[[Step], Awaitable[None]], failed: list[str]) -> bool:

@@ -16,6 +16,7 @@ from .registered import KINDS, kind_of, place_of
 from .views import ChangeView, ClashView, EffectView, FieldView, PlanView
 
 _PAGE = 1_000
+_NOTHING: dict[str, Any] = {"labels": {}, "spec": {}}
 
 
 class Step(msgspec.Struct):
@@ -238,7 +239,7 @@ def shown(plan: Plan) -> PlanView:
 
 def _shown(step: Step) -> ChangeView:
     touched_by_others = bool(step.merged.drift or step.merged.clashes) and step.row is not None
-    changed = differences(step.live or {}, step.value or {}) if step.action in ("create", "change", "delete") else []
+    changed = differences(step.live or _NOTHING, step.value or _NOTHING) if step.action in ("create", "change", "delete") else []
     return ChangeView(
         kind=step.wanted.kind,
         name=step.wanted.name,

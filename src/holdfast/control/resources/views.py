@@ -136,6 +136,14 @@ class PlanView(View):
     results: list[ChangeView]
 
 
+class FlawView(View):
+    """Something that is wrong with a document: in which ``line`` of a text (0 without one), and the error it would be."""
+
+    line: int
+    code: str
+    message: str
+
+
 class AppliedView(View):
     """What was applied, as ``revision``. ``failed``: what is declared now and did not take effect yet, and why."""
 

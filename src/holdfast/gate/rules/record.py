@@ -8,13 +8,14 @@ judged. Whoever shows the answer has to say so.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
 from ...domain.entry import Begin, EntryKind, StoredEntry
 from ...domain.intent import Decision, Done, Intent, Verdict
 from ...domain.labels import NONE, USER, join, of_agent
+from ...journal.codec import decode_any
 from ..past import MESSAGES, VERBS, History, done_of
 from .rulebook import Rulebook
 
@@ -51,8 +52,9 @@ class Judged(msgspec.Struct, frozen=True):
     was: str = "allow"
 
 
-def acts(agent: str, rows: Iterable[Row]) -> Iterator[Act]:
-    """An agent's actions, oldest first. Each has to be looked at before the next is asked for: they share one past."""
+def acts(agent: str, rows: Iterable[Row], *, asked: bool = False) -> Iterator[Act]:
+    """An agent's actions, oldest first. Each has to be looked at before the next is asked for: they share one past.
+    ``asked``: also those that a person was asked about and that have not happened, or not yet."""
     past = History()
     labels: dict[int, frozenset[str]] = {}
     begun: dict[int, Begin] = {}
@@ -62,6 +64,8 @@ def acts(agent: str, rows: Iterable[Row]) -> Iterator[Act]:
             begun[turn] = entry.begin
             sender = entry.begin.sender
             labels[turn] = frozenset((of_agent(sender),) if sender.count("/") == 2 else (USER,))
+        if asked and entry.verb == "review" and (act := _asked(agent, turn, entry, begun.get(turn), past)) is not None:
+            yield act
         if entry.kind == EntryKind.RETRY:
             seen = {place for place in seen if place[0] != turn}
         if entry.verb in VERBS and entry.kind in (EntryKind.STEP, EntryKind.INTENT) and (turn, entry.path) not in seen:
@@ -74,6 +78,31 @@ def acts(agent: str, rows: Iterable[Row]) -> Iterator[Act]:
         if entry.kind in (EntryKind.STEP, EntryKind.RESULT) and entry.verb in VERBS:
             past.finish(turn, entry.path, entry.labels, entry.failure is not None)
             labels[turn] = join(labels.get(turn, NONE), entry.labels)
+
+
+def _asked(agent: str, turn: int, entry: StoredEntry, begin: Begin | None, past: History) -> Act | None:
+    """What a person was asked about; None if it was too large for the journal."""
+    told: Any = decode_any(entry.detail)
+    if not isinstance(told, dict) or "verb" not in told:
+        return None
+    known = cast("dict[str, Any]", told)
+    given = known["before"] if known.get("before") is not None else known.get("args")
+    intent = Intent(
+        agent=agent,
+        turn=turn,
+        path=entry.path,
+        verb=known["verb"],
+        name=known["name"],
+        to=known.get("to", ""),
+        args=tuple(cast("list[Any]", given)) if isinstance(given, list) else given,
+        labels=frozenset(known.get("labels", ())),
+        sender=known.get("sender", ""),
+        chain=tuple(known.get("chain", ())),
+        tags=begin.tags if begin else {},
+        at=entry.at,
+        past=past,
+    )
+    return Act(intent, {"verdict": "ask", "rules": known.get("rules", ()), "reasons": known.get("reasons", ())})
 
 
 def _intent(

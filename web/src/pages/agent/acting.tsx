@@ -1,13 +1,14 @@
 /** What can be done to an agent: each action with its reason, its consequence, and the command that does the same. */
 import { useState } from "preact/hooks";
-import { Copy, Pause, Play, Send, Square, Skull, Archive, RotateCcw, GitFork, Megaphone } from "lucide-preact";
+import { Pause, Play, Send, Square, Skull, Archive, RotateCcw, GitFork, Megaphone } from "lucide-preact";
 import { call } from "../../data/api";
 import { cli } from "../../data/cli";
 import type { Done, Glance } from "../../data/types";
+import { Cli } from "../../ui/command";
 import { Button, Dialog } from "../../ui/controls";
 import { useKeys } from "../../ui/keys";
 import { useActions } from "../../ui/palette";
-import { attempt, toast } from "../../ui/toast";
+import { attempt } from "../../ui/toast";
 import { Message } from "./message";
 import { Fork, Steer } from "./saying";
 
@@ -30,20 +31,6 @@ const KINDS: Record<Verb, Kind> = {
   retire: { word: "Retire", what: "It takes no more messages. Its journal stays, and resume brings it back.", Icon: Archive, danger: true, why: true, command: "retire" },
   retry_stuck: { word: "Run again", what: "Its stuck turn runs again from its journal.", Icon: RotateCcw, command: "turns retry" },
 };
-
-export function Cli({ command }: { command: string }) {
-  const copy = (): void => void navigator.clipboard.writeText(command).then(() => toast("Copied"));
-  return (
-    <div class="cli">
-      <code tabIndex={0} aria-label="The same on the command line">
-        {command}
-      </code>
-      <button type="button" class="button ghost square" aria-label="Copy the command" onClick={copy}>
-        <Copy size={13} class="icon" />
-      </button>
-    </div>
-  );
-}
 
 export function Acting({ glance, again }: { glance: Glance; again: () => void }) {
   const { address, state } = glance.row;

@@ -5,7 +5,7 @@ import { cli } from "../../data/cli";
 import type { Glance } from "../../data/types";
 import { Button, Dialog } from "../../ui/controls";
 import { attempt } from "../../ui/toast";
-import { Cli } from "./acting";
+import { Cli } from "../../ui/command";
 
 function parsed(text: string): unknown {
   try {

@@ -6,7 +6,7 @@ import { agentLink, go } from "../../data/router";
 import type { Done, Forked, Glance } from "../../data/types";
 import { Button, Dialog } from "../../ui/controls";
 import { attempt } from "../../ui/toast";
-import { Cli } from "./acting";
+import { Cli } from "../../ui/command";
 
 export function Steer({ glance, close, done }: { glance: Glance; close: () => void; done: () => void }) {
   const { address } = glance.row;

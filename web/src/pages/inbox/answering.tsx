@@ -12,7 +12,7 @@ import { Button } from "../../ui/controls";
 import { useKeys } from "../../ui/keys";
 import { Glyph } from "../../ui/state";
 import { attempt } from "../../ui/toast";
-import { Cli } from "../agent/acting";
+import { Cli } from "../../ui/command";
 import { Exactly } from "./exactly";
 import { ApproveSimilar } from "./similar";
 

@@ -11,7 +11,7 @@ import { Button } from "../../ui/controls";
 import { Json } from "../../ui/json";
 import { Glyph } from "../../ui/state";
 import { attempt } from "../../ui/toast";
-import { Cli } from "../agent/acting";
+import { Cli } from "../../ui/command";
 
 export function Dead({ letter, done }: { letter: DeadLetter; done: () => void }) {
   const [busy, setBusy] = useState(false);

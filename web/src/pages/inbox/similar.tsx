@@ -9,7 +9,7 @@ import { agentLink } from "../../data/router";
 import type { Done, Preview, Question, Similar } from "../../data/types";
 import { Button } from "../../ui/controls";
 import { attempt } from "../../ui/toast";
-import { Cli } from "../agent/acting";
+import { Cli } from "../../ui/command";
 
 const DAYS: [string, number][] = [
   ["an hour", 3_600],

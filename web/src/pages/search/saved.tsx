@@ -1,11 +1,9 @@
 /** Your saved searches: ask one again, watch it, and have it tell you or your agents of what it finds. */
 import { useState } from "preact/hooks";
-import { Bell, Bookmark, X } from "lucide-preact";
 import { call } from "../../data/api";
 import { go, place } from "../../data/router";
 import type { Done } from "../../data/types";
-import { Button, Dialog } from "../../ui/controls";
-import { attempt } from "../../ui/toast";
+import { Saved } from "../../ui/saved";
 
 export interface SavedSearch {
   name: string;
@@ -44,88 +42,50 @@ interface Props {
   chosen: SavedSearch | undefined;
   asked: Asked;
   again: () => void;
+  /** Ends the watch before what it watches is gone, and begins it again if that could not be forgotten. */
+  watch: (on: boolean) => void;
 }
 
-export function SavedSearches({ all, chosen, asked, again }: Props) {
-  const [naming, setNaming] = useState(false);
-  const drop = async (search: SavedSearch): Promise<void> => {
-    if (await attempt(() => call<Done>("drop_search", { name: search.name }), (done) => done.note)) again();
-  };
-  const something = Boolean(asked.q.trim() || asked.agent || asked.verb || asked.by || asked.failed);
-  return (
-    <>
-      {all.length > 0 && (
-        <div class="views" role="group" aria-label="Saved searches">
-          {all.map((s) => (
-            <span key={s.name} class={s === chosen ? "view chosen" : "view"}>
-              <a href={linkOf(s)} title={s.notify ? `Tells ${s.notify === "inbox" ? "the inbox" : s.notify} of what is new` : undefined}>
-                {s.name}
-                {s.notify && <Bell size={12} class="icon" aria-label="tells of what is new" />}
-              </a>
-              {s === chosen && (
-                <button type="button" aria-label={`Forget the search ${s.name}`} onClick={() => void drop(s)}>
-                  <X size={12} class="icon" />
-                </button>
-              )}
-            </span>
-          ))}
-        </div>
-      )}
-      {something && !chosen && (
-        <Button kind="ghost" icon={<Bookmark size={14} class="icon" />} onClick={() => setNaming(true)}>
-          Save search
-        </Button>
-      )}
-      {naming && <Naming asked={asked} close={() => setNaming(false)} done={again} />}
-    </>
-  );
-}
-
-function Naming({ asked, close, done }: { asked: Asked; close: () => void; done: () => void }) {
-  const [name, setName] = useState(place.value.query.get("saved") ?? "");
+export function SavedSearches({ all, chosen, asked, again, watch }: Props) {
   const [tells, setTells] = useState("");
   const [topic, setTopic] = useState("");
-  const save = async (event: Event): Promise<void> => {
-    event.preventDefault();
-    const { q: text, ...rest } = asked;
-    const notify = tells === "topic" ? `topic:${topic.trim()}` : tells;
-    const saved = await attempt(() => call<SavedSearch>("save_search", { name, text, ...rest, notify }), (s) => `Saved as ${s.name}`);
-    if (!saved) return;
-    done();
-    close();
-    go(linkOf(saved), true);
+  const { q: text, ...rest } = asked;
+  const notify = tells === "topic" ? `topic:${topic.trim()}` : tells;
+  const something = Boolean(text.trim() || asked.agent || asked.verb || asked.by || asked.failed);
+  const drop = (name: string): Promise<Done> => {
+    watch(false);
+    return call<Done>("drop_search", { name });
   };
+  const dropped = (done: boolean): void => (done ? again() : watch(true));
   return (
-    <Dialog title="Save this search" close={close}>
-      <h2 class="dialog-title">Save this search</h2>
-      <form class="dialog-body stack" onSubmit={(event) => void save(event)}>
+    <Saved
+      word="search"
+      all={all.map((s) => ({ name: s.name, href: linkOf(s), chosen: s === chosen, tells: s.notify === "inbox" ? "the inbox" : s.notify }))}
+      offer={something && !chosen}
+      example="Refunds that fail"
+      name={place.value.query.get("saved") ?? ""}
+      save={(name) => call<SavedSearch>("save_search", { name, text, ...rest, notify })}
+      saved={(name) => {
+        again();
+        go(linkOf({ name, text, ...rest, notify }), true);
+      }}
+      drop={drop}
+      dropped={dropped}
+    >
+      <label class="stack">
+        <span class="faint">What is new</span>
+        <select class="select" value={tells} onChange={(e) => setTells(e.currentTarget.value)}>
+          <option value="">shows while you watch it</option>
+          <option value="inbox">is told of in the inbox, too</option>
+          <option value="topic">is published to agents, too</option>
+        </select>
+      </label>
+      {tells === "topic" && (
         <label class="field">
-          <span class="hidden-text">Name</span>
-          <input value={name} autofocus required maxLength={80} placeholder="Name, e.g. Refunds that fail" onInput={(e) => setName(e.currentTarget.value)} />
+          <span class="hidden-text">Topic</span>
+          <input value={topic} required placeholder="Topic, e.g. alerts.refunds" onInput={(e) => setTopic(e.currentTarget.value)} />
         </label>
-        <label class="stack">
-          <span class="faint">What is new</span>
-          <select class="select" value={tells} onChange={(e) => setTells(e.currentTarget.value)}>
-            <option value="">shows while you watch it</option>
-            <option value="inbox">is told of in the inbox, too</option>
-            <option value="topic">is published to agents, too</option>
-          </select>
-        </label>
-        {tells === "topic" && (
-          <label class="field">
-            <span class="hidden-text">Topic</span>
-            <input value={topic} required placeholder="Topic, e.g. alerts.refunds" onInput={(e) => setTopic(e.currentTarget.value)} />
-          </label>
-        )}
-        <div class="dialog-foot">
-          <Button kind="ghost" onClick={close}>
-            Cancel
-          </Button>
-          <button type="submit" class="button primary">
-            Save
-          </button>
-        </div>
-      </form>
-    </Dialog>
+      )}
+    </Saved>
   );
 }

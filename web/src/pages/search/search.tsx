@@ -1,5 +1,5 @@
 /** Words in any step of any agent; without words, everything as it happens. */
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useRef, useState, type MutableRef } from "preact/hooks";
 import { Search } from "lucide-preact";
 import { call, follow, Problem } from "../../data/api";
 import { count, moment, time } from "../../data/format";
@@ -48,13 +48,16 @@ export function SearchPage() {
   const saved = useCall<SavedSearch[]>("searches", {});
   const chosen = chosenOf(saved.value ?? [], asked);
   const input = useRef<HTMLInputElement>(null);
+  const stop = useRef<() => void>();
+  const [tries, setTries] = useState(0);
+  const watch = (on: boolean): void => (on ? setTries(tries + 1) : stop.current?.());
   useKeys({ "/": () => input.current?.focus(), Escape: () => setQuery({ q: "", agent: "", verb: "", by: "", failed: "", saved: "" }) });
   return (
     <>
       <header class="head">
         <h1>Search</h1>
         <div class="end">
-          <SavedSearches all={saved.value ?? []} chosen={chosen} asked={asked} again={saved.again} />
+          <SavedSearches all={saved.value ?? []} chosen={chosen} asked={asked} again={saved.again} watch={watch} />
         </div>
       </header>
       <div class="fleet-top">
@@ -81,12 +84,12 @@ export function SearchPage() {
           </label>
         </div>
       </div>
-      {q || by || chosen ? <Results key="r" asked={asked} saved={chosen?.name ?? ""} /> : <Tail {...asked} />}
+      {q || by || chosen ? <Results key={`r${tries}`} asked={asked} saved={chosen?.name ?? ""} stop={stop} /> : <Tail {...asked} />}
     </>
   );
 }
 
-function Results({ asked, saved }: { asked: Asked; saved: string }) {
+function Results({ asked, saved, stop: outside }: { asked: Asked; saved: string; stop: MutableRef<(() => void) | undefined> }) {
   const { q, agent, verb, by, failed } = asked;
   const [page, setPage] = useState<Page>();
   const [error, setError] = useState<unknown>();
@@ -126,6 +129,7 @@ function Results({ asked, saved }: { asked: Asked; saved: string }) {
   };
   useEffect(() => {
     const stop = new AbortController();
+    outside.current = () => stop.abort();
     setFresh(0);
     setWatched(false);
     const timer = setTimeout(() => void look(0, [], stop.signal), 150);
