@@ -120,6 +120,12 @@ def write(page: Page, text: str) -> None:
     page.get_by_label("Documents, as YAML").fill(text)
 
 
+def keep(page: Page, name: str) -> None:
+    """A screenshot, if somebody wants them."""
+    if folder := os.environ.get("HOLDFAST_SCREENSHOTS"):
+        page.screenshot(path=str(Path(folder) / f"governance-{name}.png"))
+
+
 LOOKS: list[tuple[str, ViewportSize]] = [("dark", WIDE), ("light", WIDE), ("dark", PHONE), ("light", PHONE)]
 PLACES = {
     "overview": "/governance",
@@ -146,9 +152,7 @@ def test_a_part_of_governance_is_sound(desk: Window, name: str, request: pytest.
     found = violations(desk)
     assert not found, "\n".join(found)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "the page is wider than the window"
-    if folder := os.environ.get("HOLDFAST_SCREENSHOTS"):
-        look = request.node.callspec.id.removesuffix(f"-{name}")
-        page.screenshot(path=str(Path(folder) / f"governance-{name}-{look}.png"))
+    keep(page, f"{name}-{request.node.callspec.id.removesuffix(f'-{name}')}")
     if name == "unknown":
         desk.wrong[:] = [w for w in desk.wrong if "404" not in w]
 
@@ -168,6 +172,7 @@ def test_a_change_is_proposed_planned_and_applied(desk: Window) -> None:
     expect(flaws.last).to_contain_text("line 9")
     expect(page.locator(".editor-numbers .wrong")).to_have_text(["5", "9"])
     assert not violations(desk)
+    keep(page, "wrong-dark")
     write(page, "kind: Budget\nname: large\nscope: agent:cashier\nper: day\nusd: 50\n")
     expect(page.locator(".flaws")).to_have_text("Nothing is wrong with it.")
     page.keyboard.press("Control+Enter")
@@ -205,6 +210,7 @@ def test_versions_are_compared_and_one_is_put_back_as_planned(desk: Window) -> N
     expect(dialog.locator("del")).to_contain_text("person:dan")
     expect(dialog.locator("ins")).to_contain_text("person:bob")
     assert not violations(desk)
+    keep(page, "rollback-dark")
     ask(desk.base, "apply", text=GROUP.replace("person:bob", "person:eve"), reason="meanwhile", by="ben", force=True)
     dialog.get_by_placeholder("Why?").fill("bob is back")
     dialog.get_by_role("button", name="Roll back").click()
@@ -235,6 +241,7 @@ def test_what_drifts_is_shown_and_put_back(desk: Window) -> None:
     write(page, page.get_by_label("Documents, as YAML").input_value().replace("5.0", "7"))
     page.get_by_role("button", name="See what would happen").click()
     expect(page.get_by_role("region", name="Clashes")).to_contain_text("usd")
+    keep(page, "clash-dark")
     expect(page.get_by_role("button", name="Apply 1 change")).to_be_disabled()
     assert not violations(desk)
     page.get_by_label("Put back what others changed").check()
@@ -278,6 +285,7 @@ def test_resources_are_filtered_and_walked_with_keys(desk: Window) -> None:
     page.keyboard.press("Tab")
     page.locator("h1").click()
     page.keyboard.press("j")
+    expect(page.locator("a.resource-row.chosen")).to_have_count(1)
     page.keyboard.press("Enter")
     expect(page.locator(".crumbs h2")).to_have_text("leads")
     page.keyboard.press("Escape")
@@ -296,6 +304,7 @@ def test_tests_of_policies_run_and_the_past_is_asked(desk: Window) -> None:
     page.get_by_role("button", name="Look back").click()
     back = page.get_by_role("region", name="Looking back")
     expect(back.locator(".figure", has_text="denied").locator("b")).to_have_text("1")
+    keep(page, "look-back-dark")
     expect(back.locator(".rule-counts")).to_contain_text("money/never eve")
     expect(back.get_by_role("row", name="eve is not paid")).to_contain_text("cashier/1")
     assert not violations(desk)

@@ -239,7 +239,9 @@ def shown(plan: Plan) -> PlanView:
 
 def _shown(step: Step) -> ChangeView:
     touched_by_others = bool(step.merged.drift or step.merged.clashes) and step.row is not None
-    changed = differences(step.live or _NOTHING, step.value or _NOTHING) if step.action in ("create", "change", "delete") else []
+    changed = (
+        differences(step.live or _NOTHING, step.value or _NOTHING) if step.action in ("create", "change", "delete") else []
+    )
     return ChangeView(
         kind=step.wanted.kind,
         name=step.wanted.name,

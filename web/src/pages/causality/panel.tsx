@@ -5,7 +5,7 @@ import { moment, plural, took } from "../../data/format";
 import { agentLink } from "../../data/router";
 import type { Story } from "../../data/types";
 import { Button, Waiting } from "../../ui/controls";
-import { Cli } from "../agent/acting";
+import { Cli } from "../../ui/command";
 import { Inspector } from "../agent/inspector";
 import { stepsOf } from "../agent/steps";
 import { useCall } from "../../ui/use";

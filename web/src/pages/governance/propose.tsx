@@ -183,7 +183,7 @@ function Flaws({ flaws, empty }: { flaws: Flaw[] | undefined; empty: boolean }) 
           {flaws.map((f, n) => (
             <li key={n}>
               <span class="tag bad">{f.line ? `line ${f.line}` : "text"}</span>
-              <span>{f.message}</span>
+              <span>{f.message.replace(/^line \d+[:,]? ?/, "")}</span>
               <code class="faint">{f.code}</code>
             </li>
           ))}
