@@ -10,7 +10,7 @@ import type { BriefSentence, BriefView, Done } from "../../data/types";
 import { Button, Empty, Trouble, Waiting } from "../../ui/controls";
 import { attempt } from "../../ui/toast";
 import { useCall } from "../../ui/use";
-import { Cli } from "../agent/acting";
+import { Cli } from "../../ui/command";
 import { Sentence } from "./sentence";
 
 const BY = "holdfast.brief.by";
