@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 from pathlib import Path
@@ -320,3 +321,19 @@ async def test_files_that_change_are_read_again_and_broken_ones_change_nothing(
         (tmp_path / "q.json").write_text(policy("p", rule))
         policies.look()
         assert "policy.twice" in caplog.text
+
+
+async def test_a_limit_among_all_holds_over_workers_that_act_at_once(postgres_url: str, tmp_path: Path) -> None:
+    """Twelve payments on two workers at once, of which five are within bounds: five are made, whoever was faster."""
+    world = World(f"{postgres_url}?schema=limit_two")
+    agent = teller(world)
+    rule = {"name": "five", "does": "run pay", "at_most": {"count": 5, "per": "hour", "by": "args.1", "among": "all"}}
+    (tmp_path / "p.json").write_text(policy("p", rule))
+    places = {"policies": (str(tmp_path / "p.json"),)}
+    async with world.runtime(agent, name="one", **places) as one, world.runtime(agent, name="two", **places) as two:
+        paying = [asked((one, two)[n % 2], "refund", str(n), n, "ada") for n in range(12)]
+        found = await asyncio.gather(*paying)
+        assert await asked(two, "refund", "other", 1, "bob") == "paid", "another customer is counted by himself"
+    assert found.count("paid") == 5
+    assert all("gate.limit" in answer for answer in found if answer != "paid")
+    assert len(world.effects) == 6

@@ -245,6 +245,7 @@ class Decision(msgspec.Struct, frozen=True):
         until: when it may be otherwise (milliseconds), 0 if nobody knows.
         vouched: arguments with roles of which somebody vouches after untrusted data was read, each with the label that does
             (``user``, ``tool:directory``, ``person:ada``, ``policy:payments/known accounts``).
+        simulate: whether it is tried before, by what the tool or step declares for that.
         before: where arguments were changed, those that came in, without what was blacked out in them.
     """
 
@@ -260,6 +261,7 @@ class Decision(msgspec.Struct, frozen=True):
     until: int = 0
     vouched: Mapping[str, str] = {}
     before: Any = None
+    simulate: bool = False
 
 
 ALLOW = Decision(Verdict.ALLOW)

@@ -25,6 +25,7 @@ def both(one: Decision, other: Decision) -> Decision:
         counts=(*first.counts, *second.counts),
         notify=tuple(dict.fromkeys((*first.notify, *second.notify))),
         judge=first.judge or second.judge,
+        simulate=first.simulate or second.simulate,
         vouched={**second.vouched, **first.vouched} if second.vouched else first.vouched,
     )
 

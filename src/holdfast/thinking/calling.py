@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Generator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, cast
 
 import msgspec
@@ -20,9 +21,11 @@ from ..secrets import Secrets
 from ..tools.closed import Fields
 from ..tools.host import Calling
 from ..tools.tool import Tool, ToolFailed, WrongArguments, parts_of
+from ..turn.admitting import How
 from ..turn.context import Context
 from ..turn.quarantine import form_of, quarantined, read_texts
 from ..turn.run import STEP_KEY, Options, run
+from ..turn.simulating import Simulate
 from .handles import Handles
 from .mind import Mind
 from .planning import REVISE, Planning
@@ -236,13 +239,40 @@ async def _begin(ctx: Context, tool: Tool, shown: Any, how: Options) -> Any:
     path, recorded = await turn.step("tool", tool.name)
     if recorded is not None and recorded.result is not None:
         return turn.detail(recorded.result)["args"][0]
+    trial = _trial(ctx, tool)
     (given,) = await turn.admit(
-        "tool", tool.name, path, (shown,), declared=tool.declared, carries=how.carries, planned=how.planned
+        "tool",
+        tool.name,
+        path,
+        (shown,),
+        declared=tool.declared,
+        carries=how.carries,
+        planned=how.planned,
+        how=How(None, None, None if trial is None else lambda args: trial(args[0])),
     )
     if turn.item.id == 0:
         await turn.accept()
     turn.journal(EntryKind.STEP, path, "tool", tool.name, detail={"args": (given,)})
     return given
+
+
+def _trial(ctx: Context, tool: Tool) -> Simulate | None:
+    """What a call of a tool would do, if the tool says how to find that out."""
+    simulate = tool.simulate
+    if simulate is None:
+        return None
+    worker = ctx.turn.worker
+
+    async def tried(given: Any) -> Any:
+        arguments = tool.read(msgspec.json.encode(given).decode())
+        with _without(worker.tool_host.secrets):
+            if inspect.iscoroutinefunction(simulate):
+                value = await simulate(**arguments)
+            else:
+                value = await worker.in_thread(partial(simulate, **arguments))
+            return worker.tool_host.secrets.cleaned(value)
+
+    return tried
 
 
 def _text(call: ToolCall, given: Any) -> str:
@@ -289,6 +319,7 @@ async def _as_step(ctx: Context, tool: Tool, call: ToolCall, how: Options) -> An
         tool.declared,
         how.carries,
         how.planned,
+        _trial(ctx, tool),
     )
     return await run(ctx.turn, in_thread if sync else on_loop, (_shown(call.arguments),), options)
 

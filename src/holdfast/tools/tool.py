@@ -38,6 +38,8 @@ class Tool:
         effects: whether it changes anything; False lets the gate and a simulation treat it as reading.
         idempotent: whether doing it twice equals doing it once. If not, its intent is durable before it starts, and after
             a crash in between ``verify`` or a person decides.
+        simulate: takes the same arguments and says what the call would do, without doing anything, for rules that want to
+            know first.
         roles: what an argument is, by its name: ``destination`` (recipient, account, address, path, command), ``content``,
             ``amount``, ``count``, ``secret``. The gate tells them apart; one without a role is content.
         destinations, content: short for ``roles``: the arguments that are one of these.
@@ -59,6 +61,7 @@ class Tool:
         "idempotent",
         "quarantine",
         "retry",
+        "simulate",
         "spec",
         "takes_context",
         "takes_host",
@@ -78,6 +81,7 @@ class Tool:
         effects: bool = True,
         idempotent: bool = True,
         verify: Callable[..., Any] | None = None,
+        simulate: Callable[..., Any] | None = None,
         roles: Mapping[str, str] | None = None,
         destinations: Sequence[str] = (),
         content: Sequence[str] = (),
@@ -95,6 +99,7 @@ class Tool:
         self.takes_host = takes_host
         self.idempotent = idempotent
         self.verify = verify
+        self.simulate = simulate
         self.retry = retry and msgspec.structs.replace(retry, never=(*retry.never, ToolFailed))
         self.timeout_seconds = timeout_seconds
         self.alone = alone

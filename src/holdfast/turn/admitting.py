@@ -25,6 +25,7 @@ from ..journal.codec import ANY, Raw, decode_entry, encode, encode_message, fail
 from ..ports.resources import Tally
 from ..ports.store import Send
 from .judging import advised
+from .simulating import Simulate, simulated
 from .waiting import APPROVAL, Waiting
 
 APPROVALS = "holdfast.approval"
@@ -60,6 +61,23 @@ class Asked(msgspec.Struct):
     """Of the arguments, as they are declared: what is a destination is never meant along with others."""
 
 
+class How(msgspec.Struct, frozen=True):
+    """What the gate can ask of a step besides its arguments.
+
+    Attributes:
+        fits: raises ``HoldfastError`` or ``TypeError`` for changed arguments that whoever gets them does not take.
+        settled: what a rule made of the arguments when the step was let through before: it stays so if it still is.
+        simulate: what these arguments would do.
+    """
+
+    fits: Callable[[Any], Any] | None = None
+    settled: Any = None
+    simulate: Simulate | None = None
+
+
+PLAINLY = How()
+
+
 class Admitting(Waiting):
     """A turn whose steps pass the gate."""
 
@@ -79,14 +97,9 @@ class Admitting(Waiting):
         cost: float = 0.0,
         carries: Mapping[str, frozenset[str]] = NOTHING,
         planned: Planned | None = None,
-        fits: Callable[[Any], Any] | None = None,
-        settled: Any = None,
+        how: How = PLAINLY,
     ) -> Any:
         """Let a step pass. Returns the arguments to go on with: those given, unless a rule changed them.
-
-        Args:
-            fits: raises ``HoldfastError`` or ``TypeError`` for changed arguments that whoever gets them does not take.
-            settled: what a rule made of the arguments when the step was let through before: it stays so if it still is.
 
         Raises:
             Rejected: ``gate.denied``, ``gate.not_approved``, ``gate.unfit`` or the code that a rule names; it is in the
@@ -126,12 +139,11 @@ class Admitting(Waiting):
             planned,
         )
         decision = gate.review(intent)
-        if settled is not None and decision.verdict < Verdict.DENY:
-            decision = msgspec.structs.replace(
-                decision, verdict=max(decision.verdict, Verdict.TRANSFORM), args=settled, before=None
-            )
+        if how.settled is not None and decision.verdict < Verdict.DENY:
+            verdict = max(decision.verdict, Verdict.TRANSFORM)
+            decision = msgspec.structs.replace(decision, verdict=verdict, args=how.settled, before=None)
         if decision is not ALLOW:
-            args = await self._obey(intent, decision, name if recorded_as is None else recorded_as, fits)
+            args = await self._obey(intent, decision, name if recorded_as is None else recorded_as, how)
         if past is not None or verb == "tool":
             self._begun(intent, args, past)
         return args
@@ -146,7 +158,7 @@ class Admitting(Waiting):
             done = Done(at, number, intent.trace, verb, intent.name, intent.to, given, frozenset(), effects=effects)
             past.begin(number, path, done)
 
-    async def _obey(self, intent: Intent, decision: Decision, name: str, fits: Callable[[Any], Any] | None) -> Any:
+    async def _obey(self, intent: Intent, decision: Decision, name: str, how: How) -> Any:
         if decision.verdict == Verdict.HOLD:
             await self._held_back(intent, decision, name)
         if self.item.id == 0:
@@ -158,12 +170,14 @@ class Admitting(Waiting):
         if decision.verdict == Verdict.DENY:
             await self._refuse(intent, decision, name)
         args = decision.args if decision.args is not None else intent.args
-        if decision.args is not None and fits is not None:
+        if decision.args is not None and how.fits is not None:
             try:
-                fits(args)
+                how.fits(args)
             except (HoldfastError, TypeError) as error:
                 why = f"they changed its arguments so that they do not fit: {error}"
                 await self._refuse(intent, Decision(Verdict.DENY, (why,), decision.rules, code="gate.unfit"), name, args)
+        if decision.simulate:
+            decision = await self._tried(intent, decision, args, name, how)
         if decision.judge:
             decision = await advised(self, intent, decision, args, digest_of(intent, args))
         by: list[str] = []
@@ -174,6 +188,14 @@ class Admitting(Waiting):
         if not by:
             self._notify(intent, decision)
         return args
+
+    async def _tried(self, intent: Intent, decision: Decision, args: Any, name: str, how: How) -> Decision:
+        """The decision with what the action would do. What nobody can tell does not happen."""
+        tried = await simulated(self, intent, args, digest_of(intent, args), how.simulate)
+        if tried.failed:
+            why = f"it was to be tried first: {tried.text}"
+            await self._refuse(intent, Decision(Verdict.DENY, (why,), decision.rules, code="gate.not_simulated"), name, args)
+        return msgspec.structs.replace(decision, reasons=(*decision.reasons, f"tried before: {tried.text}"))
 
     async def _held_back(self, intent: Intent, decision: Decision, name: str) -> None:
         """Leave memory until it may go on; whoever waits at the other end of a connection is told instead."""
@@ -394,4 +416,4 @@ def _shown(args: Any) -> Any:
     return args.shown() if isinstance(args, Seen) else args
 
 
-__all__ = ["APPROVALS", "OPEN", "Admitting", "Asked", "approval_of"]
+__all__ = ["APPROVALS", "OPEN", "Admitting", "Asked", "How", "approval_of"]

@@ -13,6 +13,7 @@ from ..domain.intent import named, placed
 from ..domain.message import Cause, Kind, Message
 from ..journal.codec import Raw, Shape, encode, encode_message, error_of
 from ..ports.store import Send
+from .admitting import How
 from .definition import Target
 from .turn import Turn
 
@@ -87,7 +88,7 @@ async def _let_out(
     def fits(found: Mapping[str, Any]) -> None:
         turn.worker.runner.check(to, target.handler, packed(found)[0])
 
-    found = await turn.admit(verb, target.handler, path, given, to=to, recorded_as=recorded_as, fits=fits)
+    found = await turn.admit(verb, target.handler, path, given, to=to, recorded_as=recorded_as, how=How(fits))
     return (payload or target.pack(args, kwargs, most), names) if found is given else packed(found)
 
 
@@ -126,7 +127,7 @@ async def send(
         return
     given = named(value, {}) if kind is Kind.REQUEST else {"0": value}
     about = name or to.removeprefix(TOPIC)
-    found = await turn.admit(verb, about, path, given, to=to, recorded_as=shown, fits=lambda found: _values(kind, found))
+    found = await turn.admit(verb, about, path, given, to=to, recorded_as=shown, how=How(lambda found: _values(kind, found)))
     if found is not given:
         payload = _payload(turn, kind, _values(kind, found), shown)
     await _sent(turn, verb, to, name, shown, path, payload, due, 0, kind=kind, number=number)

@@ -167,6 +167,7 @@ class Context:
         timeout: Duration = 0,
         idempotent: bool = True,
         verify: Callable[..., Any] | None = None,
+        simulate: Callable[..., Any] | None = None,
         returns: Any = None,
         labels: Sequence[str] = (),
     ) -> R: ...
@@ -180,6 +181,7 @@ class Context:
         timeout: Duration = 0,
         idempotent: bool = True,
         verify: Callable[..., Any] | None = None,
+        simulate: Callable[..., Any] | None = None,
         returns: Any = None,
         labels: Sequence[str] = (),
     ) -> R: ...
@@ -192,6 +194,7 @@ class Context:
         timeout: Duration = 0,
         idempotent: bool = True,
         verify: Callable[..., Any] | None = None,
+        simulate: Callable[..., Any] | None = None,
         returns: Any = None,
         labels: Sequence[str] = (),
     ) -> Any:
@@ -205,15 +208,17 @@ class Context:
             idempotent: False if doing it twice does harm. Its intent is then durable before it starts, and after a crash
                 in between it is in doubt: ``verify`` decides, or a person is asked.
             verify: called with the same arguments; returns the effect's result, or ``NOT_DONE``.
+            simulate: called with the same arguments if a rule wants to know what they would do; it says so and does nothing.
             returns: the result's type if the function's annotation does not say it.
             labels: provenance of the result, instead of ``run:<name>``.
 
         Raises:
             StepFailed: after the last attempt; ``details`` has the original type and text.
         """
-        if not (name or retry or timeout or returns or labels or verify) and idempotent:
+        if not (name or retry or timeout or returns or labels or verify or simulate) and idempotent:
             return await runs.run(self._turn, fn, args)
-        options = runs.Options(name, retry, ms_of(timeout) / 1000, idempotent, verify, returns, tuple(labels))
+        seconds = ms_of(timeout) / 1000
+        options = runs.Options(name, retry, seconds, idempotent, verify, returns, tuple(labels), simulate=simulate)
         return await runs.run(self._turn, fn, args, options)
 
     async def sealed(self, fn: Callable[..., Any], *args: Any, name: str = "", labels: Sequence[str] = ()) -> Sealed:

@@ -56,7 +56,7 @@ async def advised(turn: Admitting, intent: Intent, decision: Decision, args: Any
     """The decision with the judge's word: stricter, or with a reason more."""
     advice = _said_before(turn, intent.path, digest)
     if advice is None:
-        advice = await _ask(turn, intent, decision.judge, args, digest)
+        advice = await _ask(turn, intent, decision.judge, args, digest, decision.reasons)
         turn.journal(EntryKind.NOTE, intent.path, ADVICE, decision.judge, advice, None, (f"model:{advice.model}",))
         await turn.flush()
     if advice.concern is None:
@@ -79,7 +79,7 @@ def _said_before(turn: Admitting, path: str, digest: str) -> Advice | None:
     return None
 
 
-async def _ask(turn: Admitting, intent: Intent, route: str, args: Any, digest: str) -> Advice:
+async def _ask(turn: Admitting, intent: Intent, route: str, args: Any, digest: str, reasons: tuple[str, ...]) -> Advice:
     from .model import paid  # which needs the whole turn, and so this file
 
     gateway = turn.worker.models
@@ -90,6 +90,7 @@ async def _ask(turn: Admitting, intent: Intent, route: str, args: Any, digest: s
         "action": {"verb": intent.verb, "name": intent.name, "about": intent.declared.about, "to": intent.to},
         "arguments": args,
         "has_read": sorted(intent.labels),
+        "reasons": list(reasons),
     }
     text = json.dumps(told, default=str, ensure_ascii=False)[: 2 * _LONGEST]
     settings = Settings(max_tokens=300, temperature=0.0, schema=_SCHEMA, schema_name="advice")

@@ -28,6 +28,7 @@ from ..mailbox.budgets import MUST_ASK, Reservation
 from ..mailbox.feed import RESTART, Asked
 from ..models.gateway import Gateway, NoTarget, Watcher
 from ..models.job import Facts, Job, Reply
+from .admitting import How
 from .branches import away
 from .paying import enter, pause, reserve, reserve_at_once
 from .prompting import before_the_crash, let_through, seen
@@ -179,8 +180,7 @@ async def _admitted(
         declared=ASKED,
         cost=cost,
         carries=carries,
-        fits=lambda found: let_through(gateway, job, shown, found),
-        settled=settled,
+        how=How(lambda found: let_through(gateway, job, shown, found), settled),
     )
     if given is shown:
         return job

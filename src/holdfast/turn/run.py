@@ -19,7 +19,9 @@ from ..journal.codec import ANY, PLAIN, Raw, Shape, encode, error_of, failure_of
 from ..journal.replay import Recorded
 from ..mailbox.lookout import SOURCE
 from ..tools.source import SourceAway
+from .admitting import PLAINLY, How
 from .branches import BRANCHES
+from .simulating import Simulate
 from .turn import Turn
 
 STEP_KEY: contextvars.ContextVar[str] = contextvars.ContextVar("holdfast_step_key", default="")
@@ -50,6 +52,7 @@ class Options:
         "planned",
         "retry",
         "returns",
+        "simulate",
         "timeout_seconds",
         "verb",
         "verify",
@@ -68,6 +71,7 @@ class Options:
         declared: Declared = UNDECLARED,
         carries: Mapping[str, frozenset[str]] = NOTHING,
         planned: Planned | None = None,
+        simulate: Callable[..., Any] | None = None,
     ) -> None:
         self.name = name
         self.retry = retry
@@ -80,6 +84,7 @@ class Options:
         self.declared = declared
         self.carries = carries
         self.planned = planned
+        self.simulate = simulate
 
 
 DEFAULT = Options()
@@ -109,7 +114,7 @@ async def run(turn: Turn, fn: Callable[..., Any], args: tuple[Any, ...], options
         declared=options.declared,
         carries=options.carries,
         planned=options.planned,
-        settled=settled,
+        how=PLAINLY if settled is None and options.simulate is None else How(None, settled, _trial(turn, options)),
     )
     if turn.item.id == 0:
         await turn.accept()
@@ -127,6 +132,14 @@ async def run(turn: Turn, fn: Callable[..., Any], args: tuple[Any, ...], options
     finally:
         turn.effects.discard(path)
         turn.busy -= 1
+
+
+def _trial(turn: Turn, options: Options) -> Simulate | None:
+    """How the step is tried, if somebody has declared that."""
+    simulate = options.simulate
+    if simulate is None:
+        return None
+    return lambda args: _call(turn, simulate, args, options.timeout_seconds)
 
 
 def _let_through(recorded: Recorded, args: tuple[Any, ...]) -> tuple[Any, ...] | None:

@@ -25,6 +25,8 @@ from .who import Selector
 from .words import AtMost, Event, Names, RuleWords, Transform, Who, listed
 
 T = TypeVar("T")
+SIMULATED = frozenset(("run", "tool"))
+"""Verbs of which somebody can have declared how to try them."""
 _VERDICTS = {v.name.lower(): v for v in (Verdict.ALLOW, Verdict.TRANSFORM, Verdict.ASK, Verdict.DENY)}
 
 
@@ -81,6 +83,8 @@ class _Compiling:
         reason = self.reason(words.reason, (*path, "reason")) if words.reason else None
         if change is not None and not any(act.verbs is None or act.verbs & CHANGEABLE for act in acts):
             self.fail((*path, "does"), f"only arguments of {' and '.join(sorted(CHANGEABLE))} can be changed")
+        if words.simulate and not any(act.verbs is None or act.verbs & SIMULATED for act in acts):
+            self.fail((*path, "does"), "only tools and steps can be tried")
         back = any(isinstance(c, Happened | NotSimulated) or (isinstance(c, Beyond) and not c.among_all) for c in conditions)
         back = back or bool(self.functions & HISTORY)
         idle = sorted({verb for act in acts for verb in (act.verbs or VERBS)} - ACTING) if back else []
@@ -120,6 +124,8 @@ class _Compiling:
             self.fail((*path, "approval"), "approval belongs to then: ask")
         if (words.transform is not None) != (verdict is Verdict.TRANSFORM):
             self.fail((*path, "then"), "transform: says what is changed, and belongs to then: transform")
+        if words.simulate and (verdict is Verdict.DENY or limits):
+            self.fail((*path, "simulate"), "simulate belongs to then: allow, transform or ask")
         if words.endorse and verdict is not Verdict.ALLOW:
             self.fail((*path, "endorse"), "endorse says for which destinations the rule vouches, and belongs to then: allow")
         return verdict

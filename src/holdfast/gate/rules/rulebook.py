@@ -77,7 +77,7 @@ class Rulebook:
         for number, rule in enumerate(self.rules):
             self._index(number, rule)
         self._closed = tuple(policy for policy in self.policies if policy.closed)
-        self._looks_back: dict[tuple[str, str], bool] = {}
+        self._kept_looks: dict[tuple[str, str], tuple[bool, bool]] = {}
         self._kept: dict[tuple[str, str, str], Candidates | None] = {}
 
     def _index(self, number: int, rule: Rule) -> None:
@@ -92,19 +92,24 @@ class Rulebook:
 
     def needs_past(self, verb: str, name: str) -> bool:
         """Whether judging such an act looks back."""
-        if self.plugins:
-            return True  # nobody knows what Python looks at
-        key = (verb, name)
-        found = self._looks_back.get(key)
-        if found is None:
-            if len(self._looks_back) >= _MOST_KEPT:
-                self._looks_back.clear()
-            found = self._looks_back[key] = any(self.rules[n].looks_back for n in self._about(verb, name))
-        return found
+        return self._looks(verb, name)[0]
 
     def looks_into(self, verb: str, name: str) -> bool:
         """Whether judging such an act looks at what is in it, or shows it to somebody."""
-        return bool(self.plugins) or any(self.rules[n].looks_into for n in self._about(verb, name))
+        return self._looks(verb, name)[1]
+
+    def _looks(self, verb: str, name: str) -> tuple[bool, bool]:
+        """Whether judging such an act looks back, and whether it looks into it; nobody knows what Python looks at."""
+        if self.plugins:
+            return True, True
+        found = self._kept_looks.get((verb, name))
+        if found is None:
+            if len(self._kept_looks) >= _MOST_KEPT:
+                self._kept_looks.clear()
+            rules = [self.rules[n] for n in self._about(verb, name)]
+            found = any(rule.looks_back for rule in rules), any(rule.looks_into for rule in rules)
+            self._kept_looks[verb, name] = found
+        return found
 
     @property
     def needs_sources(self) -> bool:
@@ -260,7 +265,9 @@ class Rulebook:
             return Decision(Verdict.DENY, (why,), names, notify=notify, code="gate.error")
         vouched = {name: f"{POLICY}:{rule.name}" for rule in heard.spoke for name in listed(rule.words.endorse)}
         judge = next((rule.words.judge for rule in heard.spoke if rule.words.judge), "")
-        return Decision(verdict, reasons, names, args, approval, counts, notify, judge=judge, vouched=vouched, before=before)
+        tried = any(rule.words.simulate for rule in heard.spoke)
+        found = Decision(verdict, reasons, names, args, approval, counts, notify, judge=judge, vouched=vouched)
+        return msgspec.structs.replace(found, before=before, simulate=tried) if tried or before is not None else found
 
     def _approval(self, heard: Heard, opinions: list[tuple[str, Decision]], counts: tuple[Count, ...]) -> Approval | None:
         """Whom to ask: for the rules that ask, and for those that would if the store has counted too many."""

@@ -112,7 +112,8 @@ class Transform(_Words, frozen=True, kw_only=True):
 
 
 class RuleWords(_Words, frozen=True, kw_only=True):
-    """One rule. ``endorse`` names arguments: where it allows, it vouches for these destinations."""
+    """One rule. ``endorse`` names arguments: where it allows, it vouches for these destinations. ``simulate`` wants to know
+    what the action would do before it happens, from whoever wrote it."""
 
     name: str
     description: str = ""
@@ -131,6 +132,7 @@ class RuleWords(_Words, frozen=True, kw_only=True):
     endorse: Names = ()  # pyright: ignore[reportAssignmentType]
     notify: Names = ()  # pyright: ignore[reportAssignmentType]
     judge: str = ""
+    simulate: bool = False
 
 
 class Expected(_Words, frozen=True, kw_only=True):
