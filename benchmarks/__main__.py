@@ -65,6 +65,9 @@ def _arguments() -> argparse.Namespace:
     searching.add_argument("--entries", type=int, default=0, help="1,000,000; 50,000 with --quick")
     searching.add_argument("--quick", action="store_true", help="fewer entries")
     searching.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
+    answers = parts.add_parser("answers", help="how late a piece of an answer is seen, also in another process")
+    answers.add_argument("--quick", action="store_true", help="fewer and shorter answers")
+    answers.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
     stopping = parts.add_parser("stopping", help="a kill switch amid thousands of turns on several worker processes")
     stopping.add_argument("--turns", type=int, default=0, help="10,000; 1,000 with --quick")
     stopping.add_argument("--workers", type=int, default=4)
@@ -85,6 +88,11 @@ def main() -> None:
         from benchmarks.searching import run as found
 
         _tell(found(given.quick, given.store, given.entries), given.json)
+        return
+    if given.part == "answers":
+        from benchmarks.answers import run as seen
+
+        _tell(seen(given.quick), given.json)
         return
     if given.part == "stopping":
         from benchmarks.stopping import run as stopped

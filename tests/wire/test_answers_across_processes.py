@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import json
 import socket
 import sys
 from collections.abc import AsyncGenerator, Callable
@@ -11,6 +12,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import msgspec
 import openai
 import pytest
@@ -26,6 +28,7 @@ from processes import DEADLINE_SECONDS, Place
 WRITER = "from holdfast import Agent\n\nwriter = Agent('writer', model='m')\n"
 IDLE = "from holdfast import Agent\n\nidle = Agent('idle')\n\n\n@idle.handler\nasync def x(ctx) -> None: ...\n"
 TEXT = "one two three four five"
+MESSAGES: Any = [{"role": "user", "content": "count"}]
 _SCHEMAS = itertools.count(1)
 
 
@@ -97,7 +100,10 @@ async def scene(folder: Path, store: str, *answers: str) -> AsyncGenerator[Scene
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "socket":
         return f"sqlite:///{tmp_path}/store.db"
-    url: str = request.getfixturevalue("postgres_url")
+    return in_a_schema(request.getfixturevalue("postgres_url"))
+
+
+def in_a_schema(url: str) -> str:
     return f"{url}{'&' if '?' in url else '?'}schema=answers_{next(_SCHEMAS)}"
 
 
@@ -152,6 +158,29 @@ async def test_pieces_come_before_the_answer_is_whole(tmp_path: Path, store: str
             watcher.stop()
 
 
+async def test_server_sent_events_come_before_the_answer_is_whole(tmp_path: Path, store: str) -> None:
+    port = free_port()
+    async with scene(tmp_path, store, TEXT) as s, httpx.AsyncClient(timeout=DEADLINE_SECONDS) as browser:
+        await s.server("--http", str(port))
+        await s.worker()
+        url = f"http://127.0.0.1:{port}/api/v1/agents/writer/1/watch"
+        async with browser.stream("GET", url) as events, holdfast.connect(s.place.url) as client:
+            answer: asyncio.Task[Any] | None = None
+            words: list[str] = []
+            async for line in events.aiter_lines():
+                piece: dict[str, Any] = json.loads(line[6:]) if line.startswith("data: {") else {}
+                if piece.get("kind") == "listening":
+                    answer = ask(client)
+                elif piece.get("kind") == "grew":
+                    words.append(piece["text"])
+                    if "".join(words) == "one two":
+                        assert s.vendor.finished == 0
+                        s.vendor.gate.set()
+                elif piece.get("kind") == "ended":
+                    break
+            assert answer is not None and await answer == TEXT == "".join(words) and len(words) > 1
+
+
 async def test_a_killed_worker_ends_in_the_whole_answer_once(tmp_path: Path, store: str) -> None:
     async with scene(tmp_path, store, TEXT, "uno due tre quattro") as s:
         await s.server()
@@ -191,34 +220,69 @@ async def test_the_terminal_shows_it_once(tmp_path: Path, store: str) -> None:
         assert rest.decode() == f"\n{TEXT}\n"
 
 
+@asynccontextmanager
+async def program_and_holder(tmp_path: Path, store: str, s: Scene) -> AsyncGenerator[tuple[openai.AsyncOpenAI, Any]]:
+    """Two servers over one database: a program at the one, and the process of the other, which has the program's agent."""
+    ports = [free_port() for _ in range(2)]
+    ours, theirs = [f"http://127.0.0.1:{port}/v1" for port in ports]
+    await s.server("--http", str(ports[0]), "--name", "asked")
+    (tmp_path / "other").mkdir()
+    other = Place(tmp_path / "other", WRITER)
+    other.store = store
+    try:
+        more = ["--no-reload", "--lease", "1s", "--models", str(s.models), "--http", str(ports[1]), "--name", "holds"]
+        holder = await asyncio.to_thread(other.up, *more)
+        async with holdfast.connect(s.place.url) as here:
+            secret = (await here.create_token("me")).secret
+            async with openai.AsyncOpenAI(base_url=theirs, api_key=secret, max_retries=0) as program:
+                warm = await program.chat.completions.create(model="m", messages=MESSAGES, stream=True)
+                assert [chunk async for chunk in warm]
+            assert (await here.describe("outside/me")).owner.startswith("holds")
+        async with openai.AsyncOpenAI(base_url=ours, api_key=secret, max_retries=0) as program:
+            yield program, holder
+    finally:
+        await asyncio.to_thread(other.close)
+
+
+async def read(program: openai.AsyncOpenAI, at_two: Callable[[], None]) -> list[str]:
+    """The words of a streamed answer; something happens when two of them are there."""
+    words: list[str] = []
+    async for chunk in await program.chat.completions.create(model="m", messages=MESSAGES, stream=True):
+        words += [c.delta.content for c in chunk.choices if c.delta.content]
+        if "".join(words) == "one two":
+            at_two()
+    return words
+
+
 async def test_programs_get_it_as_it_grows(tmp_path: Path, postgres_url: str) -> None:
-    """Two servers over one database: the program's agent is in the hands of the one that it does not ask."""
-    store = f"{postgres_url}{'&' if '?' in postgres_url else '?'}schema=answers_{next(_SCHEMAS)}"
-    async with scene(tmp_path, store, "warm", TEXT) as s:
-        ports = [free_port() for _ in range(2)]
-        ours, theirs = [f"http://127.0.0.1:{port}/v1" for port in ports]
-        await s.server("--http", str(ports[0]), "--name", "asked")
-        (tmp_path / "other").mkdir()
-        other = Place(tmp_path / "other", WRITER)
-        other.store = store
-        try:
-            more = ["--no-reload", "--models", str(s.models), "--http", str(ports[1]), "--name", "holds"]
-            await asyncio.to_thread(other.up, *more)
-            async with holdfast.connect(s.place.url) as here:
-                secret = (await here.create_token("me")).secret
-                messages: Any = [{"role": "user", "content": "count"}]
-                async with openai.AsyncOpenAI(base_url=theirs, api_key=secret, max_retries=0) as program:
-                    warm = await program.chat.completions.create(model="m", messages=messages, stream=True)
-                    assert [chunk async for chunk in warm]  # now it has the agent
-                assert (await here.describe("outside/me")).owner.startswith("holds")
-                async with openai.AsyncOpenAI(base_url=ours, api_key=secret, max_retries=0) as program:
-                    stream = await program.chat.completions.create(model="m", messages=messages, stream=True)
-                    words: list[str] = []
-                    async for chunk in stream:
-                        words += [c.delta.content for c in chunk.choices if c.delta.content]
-                        if "".join(words) == "one two" and not s.vendor.gate.is_set():
-                            assert s.vendor.finished == 1
-                            s.vendor.gate.set()
-                assert "".join(words) == TEXT and len(words) > 1 and s.vendor.calls == 2
-        finally:
-            await asyncio.to_thread(other.close)
+    store = in_a_schema(postgres_url)
+    async with scene(tmp_path, store, "warm", TEXT) as s, program_and_holder(tmp_path, store, s) as (program, _):
+
+        def at_two() -> None:
+            assert s.vendor.finished == 1
+            s.vendor.gate.set()
+
+        words = await read(program, at_two)
+        assert "".join(words) == TEXT and len(words) > 1 and s.vendor.calls == 2
+
+
+@pytest.mark.parametrize("second", [TEXT, "uno due tre"], ids=["the same answer", "another answer"])
+async def test_a_program_whose_worker_is_killed_gets_the_rest_or_an_error(
+    tmp_path: Path, postgres_url: str, second: str
+) -> None:
+    store = in_a_schema(postgres_url)
+    async with (
+        scene(tmp_path, store, "warm", TEXT, second) as s,
+        program_and_holder(tmp_path, store, s) as (program, holder),
+    ):
+
+        def at_two() -> None:
+            holder.kill()
+            s.vendor.gate.set()
+
+        if second == TEXT:
+            assert "".join(await read(program, at_two)) == TEXT
+        else:
+            with pytest.raises(openai.APIError, match="different answer"):
+                await read(program, at_two)
+        assert s.vendor.calls == 3
