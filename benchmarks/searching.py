@@ -57,31 +57,35 @@ async def write(ctx: Context, first: int, steps: int) -> None:
 async def _run(store: str, entries: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="holdfast-searching-") as folder:
         url = f"sqlite:///{folder}/s.db" if store == "sqlite" else f"{POSTGRES}?schema=searching_{os.getpid()}"
-        async with holdfast.Runtime([writer], url) as runtime:
-            began = time.perf_counter()
-            for first in range(0, entries, _STEPS * _TOGETHER):
-                these = range(first, min(first + _STEPS * _TOGETHER, entries), _STEPS)
-                await asyncio.gather(*(runtime.call(writer[str(n // _STEPS)].write, n, _STEPS) for n in these))
-            wrote = time.perf_counter() - began
-            if store == "postgres":
-                await _vacuum(url)
-            return {
-                "store": store,
-                "write_s": round(wrote, 1),
-                **await _index(runtime, Path(folder)),
-                **await _ask(runtime, entries),
-            }
+        try:
+            return {"store": store, **await _measure(url, entries, Path(folder))}
+        finally:
+            await _tell(url, 'DROP SCHEMA IF EXISTS "{schema}" CASCADE')
 
 
-async def _vacuum(url: str) -> None:
-    """What the server does by itself in the background, unless somebody has forbidden it: it need not be behind."""
+async def _measure(url: str, entries: int, folder: Path) -> dict[str, Any]:
+    async with holdfast.Runtime([writer], url) as runtime:
+        began = time.perf_counter()
+        for first in range(0, entries, _STEPS * _TOGETHER):
+            these = range(first, min(first + _STEPS * _TOGETHER, entries), _STEPS)
+            await asyncio.gather(*(runtime.call(writer[str(n // _STEPS)].write, n, _STEPS) for n in these))
+        wrote = time.perf_counter() - began
+        # What the server does by itself in the background, unless somebody has forbidden it.
+        await _tell(url, *(f'VACUUM (ANALYZE) "{{schema}}".{table}' for table in ("journal", "agent", "message")))
+        return {"write_s": round(wrote, 1), **await _index(runtime, folder), **await _ask(runtime, entries)}
+
+
+async def _tell(url: str, *statements: str) -> None:
+    """Statements of ours to the server of a store in PostgreSQL, about its ``{schema}``."""
+    if "?schema=" not in url:
+        return
     import asyncpg  # pyright: ignore[reportMissingTypeStubs]
 
     base, _, schema = url.partition("?schema=")
     connection = cast(Any, await asyncpg.connect(base))  # pyright: ignore[reportUnknownMemberType]
     try:
-        for table in ("journal", "agent", "message"):
-            await connection.execute(f'VACUUM (ANALYZE) "{schema}"."{table}"')
+        for statement in statements:
+            await connection.execute(statement.format(schema=schema))
     finally:
         await connection.close()
 
