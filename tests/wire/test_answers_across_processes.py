@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import anthropic
 import httpx
 import msgspec
 import openai
@@ -244,17 +245,39 @@ async def program_and_holder(tmp_path: Path, store: str, s: Scene) -> AsyncGener
         await asyncio.to_thread(other.close)
 
 
-async def read(program: openai.AsyncOpenAI, at_two: Callable[[], None]) -> list[str]:
-    """The words of a streamed answer; something happens when two of them are there."""
-    words: list[str] = []
+async def chat_words(program: openai.AsyncOpenAI) -> AsyncGenerator[str]:
     async for chunk in await program.chat.completions.create(model="m", messages=MESSAGES, stream=True):
-        words += [c.delta.content for c in chunk.choices if c.delta.content]
-        if "".join(words) == "one two":
-            at_two()
-    return words
+        for choice in chunk.choices:
+            yield choice.delta.content or ""
 
 
-async def test_programs_get_it_as_it_grows(tmp_path: Path, postgres_url: str) -> None:
+async def response_words(program: openai.AsyncOpenAI) -> AsyncGenerator[str]:
+    async for event in await program.responses.create(model="m", input="count", stream=True):
+        if event.type == "response.output_text.delta":
+            yield event.delta
+
+
+async def message_words(program: openai.AsyncOpenAI) -> AsyncGenerator[str]:
+    url = str(program.base_url).removesuffix("/v1/")
+    async with anthropic.AsyncAnthropic(base_url=url, api_key=program.api_key, max_retries=0) as client:
+        async for event in await client.messages.create(model="m", max_tokens=100, messages=MESSAGES, stream=True):
+            if event.type == "content_block_delta" and event.delta.type == "text_delta":
+                yield event.delta.text
+
+
+async def read(words: AsyncGenerator[str], at_two: Callable[[], None]) -> list[str]:
+    """The words of a streamed answer; something happens when two of them are there."""
+    got: list[str] = []
+    async for word in words:
+        if word:
+            got.append(word)
+            if "".join(got) == "one two":
+                at_two()
+    return got
+
+
+@pytest.mark.parametrize("words", [chat_words, response_words, message_words])
+async def test_programs_get_it_as_it_grows(tmp_path: Path, postgres_url: str, words: Callable[..., Any]) -> None:
     store = in_a_schema(postgres_url)
     async with scene(tmp_path, store, "warm", TEXT) as s, program_and_holder(tmp_path, store, s) as (program, _):
 
@@ -262,8 +285,8 @@ async def test_programs_get_it_as_it_grows(tmp_path: Path, postgres_url: str) ->
             assert s.vendor.finished == 1
             s.vendor.gate.set()
 
-        words = await read(program, at_two)
-        assert "".join(words) == TEXT and len(words) > 1 and s.vendor.calls == 2
+        got = await read(words(program), at_two)
+        assert "".join(got) == TEXT and len(got) > 1 and s.vendor.calls == 2
 
 
 @pytest.mark.parametrize("second", [TEXT, "uno due tre"], ids=["the same answer", "another answer"])
@@ -281,8 +304,8 @@ async def test_a_program_whose_worker_is_killed_gets_the_rest_or_an_error(
             s.vendor.gate.set()
 
         if second == TEXT:
-            assert "".join(await read(program, at_two)) == TEXT
+            assert "".join(await read(chat_words(program), at_two)) == TEXT
         else:
             with pytest.raises(openai.APIError, match="different answer"):
-                await read(program, at_two)
+                await read(chat_words(program), at_two)
         assert s.vendor.calls == 3
