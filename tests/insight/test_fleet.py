@@ -137,6 +137,25 @@ def test_an_order_by_money() -> None:
     assert listed(fleet, order="cost") == ["order/3", "order/2", "order/1"]
 
 
+def test_agents_are_grouped_and_filtered_by_owner_and_team() -> None:
+    fleet = fleet_of(
+        standing("1"), standing("2", parked=1, verb="ask"), standing("3", of="desk", running=1), standing("4", of="till")
+    )
+    fleet.belong({"order": ("mara", "sales"), "desk": ("ada", "care")})
+    fleet.spent("default/till/4", 1, 1, {"team": "cash"})
+    assert fleet.whose("till") == ("", "cash"), "what the definition does not say, the bill does"
+    assert listed(fleet, group="owner") == ["desk/3", "order/2", "order/1", "till/4"]
+    assert fleet.page(Asked(group="owner"), 0, 10, NOW).groups == {"ada": 1, "mara": 2, "": 1}
+    assert list(fleet.page(Asked(group="team", order="name"), 0, 10, NOW).groups) == ["care", "cash", "sales"]
+    assert fleet.page(Asked(group="kind"), 0, 1, NOW).groups == {"desk": 1, "order": 2, "till": 1}
+    assert list(fleet.page(Asked(group="state", order="name"), 0, 10, NOW).groups) == ["input", "working", "idle"]
+    assert listed(fleet, owner="mara", order="name") == ["order/1", "order/2"]
+    assert listed(fleet, owner="-") == ["till/4"]
+    assert listed(fleet, team="care", text="desk") == ["desk/3"]
+    fleet.belong({"order": ("ben", "sales")})
+    assert listed(fleet, owner="mara") == []
+
+
 def test_a_sparkline_forgets_what_is_older_than_ten_minutes() -> None:
     sparks = Sparks()
     for second in range(0, 700, 10):
@@ -147,7 +166,7 @@ def test_a_sparkline_forgets_what_is_older_than_ten_minutes() -> None:
 
 # -- live -----------------------------------------------------------------------------------------------------------
 
-desk = Agent("desk")
+desk = Agent("desk", labels={"owner": "ada", "team": "care"})
 
 
 @desk.handler
@@ -186,6 +205,11 @@ async def test_the_pulse_tells_what_changes(store: str, tmp_path: Any) -> None:
         await until(beats, {"failed": 1, "paused": 1, "finished": 2})
         row = next(r for r in (await operations.fleet(states=["paused"])).rows)
         assert (row.address, row.reason) == ("desk/3", "person: enough")
+        assert (row.owner, row.team) == ("ada", "care")
+        page = await operations.fleet(group="team", team="care")
+        assert (page.owners, page.teams, page.groups) == ({"ada": 4}, {"care": 4}, {"care": 4})
+        with pytest.raises(Rejected, match="no group"):
+            await operations.fleet(group="colour")
         async for beat in operations.pulse(after=first.id - 1):
             assert [e.id for e in beat.events] and not beat.gap
             break

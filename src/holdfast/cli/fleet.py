@@ -29,6 +29,11 @@ def list_fleet(
     text: Annotated[str, typer.Argument(help="Words of the address or the handler.", metavar="[TEXT]")] = "",
     state: Annotated[list[str] | None, typer.Option("--state", help="Only in this state.", show_default=False)] = None,
     order: Annotated[str, typer.Option("--order", help="need, name, recent, cost or entries.")] = "need",
+    owner: Annotated[str, typer.Option("--owner", help="Only this owner's; - for nobody's.", show_default=False)] = "",
+    team: Annotated[str, typer.Option("--team", help="Only this team's; - for no team's.", show_default=False)] = "",
+    group: Annotated[
+        str, typer.Option("--group", help="Put together by state, kind, owner or team.", show_default=False)
+    ] = "",
     limit: Annotated[int, typer.Option("--limit", help="Rows at most.")] = 100,
     output: Output = Format.table,
     url: Url = "",
@@ -38,6 +43,7 @@ def list_fleet(
     from .output import age, show, show_one
 
     given: dict[str, Any] = {"text": text, "states": state, "order": order, "limit": limit}
+    given |= {"owner": owner, "team": team, "group": group}
     found = session.run(lambda c: c.fleet(**given), url)
     if output is not Format.table:
         show_one(found, output)
@@ -49,6 +55,9 @@ def list_fleet(
         ("SINCE", lambda r: age(r.since, found.at)),
         ("USD", lambda r: f"{r.usd:.4f}"),
         ("TOKENS", lambda r: r.tokens),
+        ("OWNER", lambda r: r.owner),
+        ("TEAM", lambda r: r.team),
+        ("VERSION", lambda r: r.version[:7]),
     ]
     show(found.rows, columns, output, "no agents")
 

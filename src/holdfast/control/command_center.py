@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -39,6 +39,7 @@ _TURN_ENTRIES = 5_000
 _DAY_MS = 86_400_000
 _DEAD_LETTERS = 1_000
 ORDERS = ("need", "name", "recent", "cost", "entries")
+GROUPS = ("", "state", "kind", "owner", "team")
 
 
 class CommandCenterOperations:
@@ -64,19 +65,18 @@ class CommandCenterOperations:
         order: str = "need",
         offset: int = 0,
         limit: int = 100,
+        owner: str = "",
+        team: str = "",
+        group: str = "",
     ) -> FleetView:
         """List agents by how much they need a person, with counts by state. ``text``: words of the address or the handler;
-        ``quiet``: idle and retired ones, too, if no ``states`` are named; ``order``: need, name, recent, cost, entries."""
-        unknown = sorted(set(states or ()) - set(STATES))
-        if unknown or order not in ORDERS:
-            raise Rejected(
-                "fleet.query",
-                f"{unknown[0]!r} is no state: {', '.join(STATES)}."
-                if unknown
-                else f"{order!r} is no order: {', '.join(ORDERS)}.",
-            )
+        ``quiet``: idle and retired ones, too, if no ``states`` are named; ``order``: need, name, recent, cost, entries;
+        ``owner``, ``team``: labels of the definition, ``-`` for none; ``group``: state, kind, owner or team, together."""
+        for given, known, what in ((states or [], STATES, "state"), ([order], ORDERS, "order"), ([group], GROUPS, "group")):
+            if unknown := sorted(set(given) - set(known)):
+                raise Rejected("fleet.query", f"{unknown[0]!r} is no {what}: {', '.join(filter(None, known))}.")
         fleet = await self._fleet()
-        asked = Asked(text.strip(), tuple(sorted(states or ())), name, version, quiet, order)
+        asked = Asked(text.strip(), tuple(sorted(states or ())), name, version, quiet, order, owner, team, group)
         now = self.worker.clock.now_ms()
         who = self.principal.actor
         page = fleet.page(asked, max(0, offset), min(max(0, limit), _MOST_ROWS), now, who)
@@ -87,6 +87,9 @@ class CommandCenterOperations:
             total=len(fleet),
             counts=page.counts,
             names=page.names,
+            owners=_summed(page.names, lambda name: fleet.whose(name)[0]),
+            teams=_summed(page.names, lambda name: fleet.whose(name)[1]),
+            groups=page.groups,
             at=now,
         )
 
@@ -228,7 +231,16 @@ class CommandCenterOperations:
         if not self.center.knows(within, who):
             seen = await self._seen(desk.address_of(who, self.principal.home)) or await self._seen(self._desk) or desk.Seen()
             self.center.read(within, who, seen.until or self.worker.clock.now_ms() - _DAY_MS, seen.agents)
-        return await self.center.ready(within)
+        fleet = await self.center.ready(within)
+        fleet.belong({name: self._belongs(name) for name in fleet.names})
+        return fleet
+
+    def _belongs(self, name: str) -> tuple[str, str]:
+        """The owner and team of a kind of agent: labels of its code, or of the resource that declares it elsewhere."""
+        definition = self.registry.find(name)
+        resource = None if definition is not None else self.worker.resources.get("Agent", name)
+        labels = definition.labels if definition is not None else resource.labels if resource is not None else {}
+        return labels.get("owner", ""), labels.get("team", "")
 
     async def _seen(self, at: Address) -> desk.Seen | None:
         """What a desk says that was read; that of everybody is what stores of older versions have."""
@@ -256,6 +268,7 @@ class CommandCenterOperations:
     def _row(self, member: Member, fleet: Fleet, now: int, error: str) -> FleetRow:
         at = member.at
         state = fleet.state_for(member, self.principal.actor)
+        owner, team = fleet.whose(member.name)
         return FleetRow(
             address=member.address,
             name=member.name,
@@ -273,6 +286,8 @@ class CommandCenterOperations:
             ended=at.ended,
             due=at.due,
             reason=at.reason,
+            owner=owner,
+            team=team,
             spark=self.center.spark(at.address, now),
         )
 
@@ -284,6 +299,13 @@ class CommandCenterOperations:
 
     async def _ask(self, to: Address, handler: str, args: list[Any], key: str) -> Any:
         raise NotImplementedError
+
+
+def _summed(names: dict[str, int], of: Callable[[str], str]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for name, count in names.items():
+        found[of(name)] = found.get(of(name), 0) + count
+    return found
 
 
 def _doing(member: Member, detail: dict[str, Any] | None, error: str) -> str:

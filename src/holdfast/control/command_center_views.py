@@ -9,7 +9,7 @@ from .views import AgentView, EntryView, View
 
 class FleetRow(View):
     """An agent in the fleet. Times in milliseconds; ``doing``: what its state is about, in words; ``spark``: entries of the
-    last ten minutes in thirty parts."""
+    last ten minutes in thirty parts; ``owner`` and ``team``: labels of its definition."""
 
     address: str
     name: str
@@ -27,17 +27,23 @@ class FleetRow(View):
     ended: int
     due: int
     reason: str
+    owner: str
+    team: str
     spark: list[int]
 
 
 class FleetView(View):
-    """Some of the fleet. ``counts`` by state and ``names`` by definition are of all that match, whatever their state."""
+    """Some of the fleet. ``counts`` by state and ``names`` by definition, ``owners`` and ``teams`` are of all that match,
+    whatever their state; ``groups``: how many of those that are listed are in each, in order, if they are grouped."""
 
     rows: list[FleetRow]
     matched: int
     total: int
     counts: dict[str, int]
     names: dict[str, int]
+    owners: dict[str, int]
+    teams: dict[str, int]
+    groups: dict[str, int]
     at: int
 
 

@@ -7,7 +7,7 @@ counts are lengths and a page is a slice; only a filter by words or an order by 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
@@ -37,7 +37,8 @@ class Member(msgspec.Struct, gc=False):
 
 
 class Asked(msgspec.Struct, frozen=True):
-    """Which agents are wanted, and in which order: ``need``, ``name``, ``recent``, ``cost`` or ``entries``."""
+    """Which agents are wanted, and in which order: ``need``, ``name``, ``recent``, ``cost`` or ``entries``; before that by
+    ``group``: ``state``, ``kind``, ``owner`` or ``team``. An owner or team ``-`` is none."""
 
     text: str = ""
     states: tuple[str, ...] = ()
@@ -45,15 +46,25 @@ class Asked(msgspec.Struct, frozen=True):
     version: str = ""
     quiet: bool = True
     order: str = "need"
+    owner: str = ""
+    team: str = ""
+    group: str = ""
+
+    @property
+    def simple(self) -> bool:
+        """Whether the buckets answer as they lie."""
+        return self.order == "need" and not (self.text or self.name or self.version or self.owner or self.team or self.group)
 
 
 class Page(msgspec.Struct):
-    """Some of what was asked for. ``counts`` are of all that match but for their state."""
+    """Some of what was asked for. ``counts`` and ``names`` are of all that match but for their state; ``groups`` of those
+    that are listed, in order."""
 
     members: list[Member]
     matched: int
     counts: dict[str, int]
     names: dict[str, int]
+    groups: dict[str, int] = {}
 
 
 class Fleet:
@@ -67,7 +78,9 @@ class Fleet:
         self._buckets: dict[str, dict[str, Member]] = {state: {} for state in STATES}
         self._names: dict[str, int] = {}
         self._members: dict[str, Member] = {}
-        self._kept: dict[tuple[str, Asked], tuple[int, list[Member], dict[str, int], dict[str, int]]] = {}
+        self._kept: dict[tuple[str, Asked], tuple[int, Page]] = {}
+        self._labels: dict[str, tuple[str, str]] = {}
+        self._billed: dict[str, tuple[str, str]] = {}
         self._readers: dict[str, Reader] = {"": Reader()}
         self.changes = 0
 
@@ -142,8 +155,29 @@ class Fleet:
         self._readers[who] = reader
         return reader
 
-    def spent(self, address: str, nanos: int, tokens: int) -> None:
+    # -- whose they are -----------------------------------------------------------------------------------------
+
+    @property
+    def names(self) -> list[str]:
+        """The kinds of agents that there are."""
+        return list(self._names)
+
+    def belong(self, labels: dict[str, tuple[str, str]]) -> None:
+        """Say which owner and team kinds of agents have, as their definitions say."""
+        if labels != self._labels:
+            self._labels = labels
+            self._kept.clear()
+
+    def whose(self, name: str) -> tuple[str, str]:
+        """The owner and the team of a kind of agent; what its definition does not say, its bills may."""
+        owner, team = self._labels.get(name, ("", ""))
+        billed = self._billed.get(name, ("", ""))
+        return owner or billed[0], team or billed[1]
+
+    def spent(self, address: str, nanos: int, tokens: int, labels: Mapping[str, str] | None = None) -> None:
         """A model's answer was paid for."""
+        if labels:
+            self._billed[name_of(address)] = (labels.get("owner", ""), labels.get("team", ""))
         member = self._members.get(address)
         if member is not None:
             member.nanos += nanos
@@ -165,8 +199,8 @@ class Fleet:
         return self._members.get(address)
 
     def page(self, asked: Asked, offset: int, limit: int, now: int, who: str = "") -> Page:
-        """Some agents. A filter by words and an order other than ``need`` may be a second old."""
-        if not asked.text and not asked.name and not asked.version and asked.order == "need":
+        """Some agents. A filter, a grouping and an order other than ``need`` may be a second old."""
+        if asked.simple:
             counts = self.counts(who)
             matched = sum(n for state, n in counts.items() if self._wanted(state, asked))
             return Page(list(islice(self._in_need(asked, who), offset, offset + limit)), matched, counts, dict(self._names))
@@ -174,9 +208,9 @@ class Fleet:
         if kept is None or now - kept[0] > _KEEP_MS:
             if len(self._kept) > 50:
                 self._kept.clear()
-            kept = self._kept[who, asked] = (now, *self._look(asked, who))
-        _, found, counts, names = kept
-        return Page(found[offset : offset + limit], len(found), counts, names)
+            kept = self._kept[who, asked] = (now, self._look(asked, who))
+        page = kept[1]
+        return msgspec.structs.replace(page, members=page.members[offset : offset + limit])
 
     def _wanted(self, state: str, asked: Asked) -> bool:
         return state in asked.states if asked.states else asked.quiet or state not in QUIET
@@ -197,31 +231,58 @@ class Fleet:
         else:
             yield from bucket.values()
 
-    def _look(self, asked: Asked, who: str) -> tuple[list[Member], dict[str, int], dict[str, int]]:
-        words = asked.text.lower().split()
-        counts: dict[str, int] = {}
-        names: dict[str, int] = {}
-        found: list[Member] = []
+    def _look(self, asked: Asked, who: str) -> Page:
+        fits = self._fitting(asked)
+        page = Page([], 0, {}, {})
         for state in STATES:
-            matching = [m for m in self._in_state(state, who) if _matches(m, asked, words)]
+            matching = [m for m in self._in_state(state, who) if fits(m)]
             if not matching:
                 continue
-            counts[state] = len(matching)
+            page.counts[state] = len(matching)
             for member in matching:
-                names[member.name] = names.get(member.name, 0) + 1
+                page.names[member.name] = page.names.get(member.name, 0) + 1
             if self._wanted(state, asked):
-                found += matching
+                page.members += matching
         if asked.order in _ORDERS:
-            found.sort(key=_ORDERS[asked.order])
-        return found, counts, names
+            page.members.sort(key=_ORDERS[asked.order])
+        if asked.group:
+            self._group(page, asked.group, who)
+        page.matched = len(page.members)
+        return page
 
+    def _fitting(self, asked: Asked) -> Callable[[Member], bool]:
+        words = asked.text.lower().split()
+        wanted = [None if not w else "" if w == "-" else w for w in (asked.owner, asked.team)]
+        theirs = {
+            name
+            for name in self._names
+            if all(w is None or w == is_ for w, is_ in zip(wanted, self.whose(name), strict=True))
+        }
+        if asked.name:
+            theirs &= {asked.name}
 
-def _matches(member: Member, asked: Asked, words: list[str]) -> bool:
-    if asked.name and member.name != asked.name:
-        return False
-    if asked.version and member.at.version != asked.version:
-        return False
-    return all(word in member.address.lower() or word in member.at.handler for word in words)
+        def fits(member: Member) -> bool:
+            if member.name not in theirs or (asked.version and member.at.version != asked.version):
+                return False
+            return all(word in member.address.lower() or word in member.at.handler for word in words)
+
+        return fits
+
+    def _group(self, page: Page, group: str, who: str) -> None:
+        """Put those of a group together, groups by name, those of none last; in each the order stays."""
+        states = {state: (False, str(n).zfill(2)) for n, state in enumerate(STATES)}
+        whose = {name: name if group == "kind" else self.whose(name)[group == "team"] for name in self._names}
+
+        def value(member: Member) -> str:
+            return self.state_for(member, who) if group == "state" else whose[member.name]
+
+        def place(member: Member) -> tuple[bool, str]:
+            of = value(member)
+            return states[of] if group == "state" else (not of, of.casefold())
+
+        page.members.sort(key=place)
+        for member in page.members:
+            page.groups[value(member)] = page.groups.get(value(member), 0) + 1
 
 
 def _orders() -> dict[str, Callable[[Member], Any]]:

@@ -177,7 +177,7 @@ class Pulse:
         while rows := await self._store.usage(self._paid, limit=5_000):
             for row in rows:
                 for fleet in self._fleets.values():
-                    fleet.spent(row.agent, row.nanos, row.input + row.output)
+                    fleet.spent(row.agent, row.nanos, row.input + row.output, row.labels)
             self._paid = rows[-1].id
             await self._worker.clock.sleep(0)
 

@@ -21,6 +21,8 @@ export interface FleetRow {
   ended: number;
   due: number;
   reason: string;
+  owner: string;
+  team: string;
   spark: number[];
 }
 
@@ -32,6 +34,9 @@ export interface FleetView {
   total: number;
   counts: Counts;
   names: Record<string, number>;
+  owners: Record<string, number>;
+  teams: Record<string, number>;
+  groups: Record<string, number>;
   at: number;
 }
 

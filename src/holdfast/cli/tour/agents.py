@@ -8,12 +8,21 @@ import asyncio
 from holdfast import Agent, Context, Rejected
 from holdfast.cli.demo_agents import CLERK, find_order, send_back
 
-stock = Agent("stock", description="What lies on one shelf.")
-order = Agent("order", description="One order of the bookshop, start to end.")
-courier = Agent("courier", description="Carries parcels, one after the other.")
-bookkeeper = Agent("bookkeeper", description="Counts what is left, every now and then.")
+stock = Agent("stock", description="What lies on one shelf.", labels={"owner": "boris", "team": "warehouse"})
+order = Agent("order", description="One order of the bookshop, start to end.", labels={"owner": "mara", "team": "sales"})
+courier = Agent(
+    "courier", description="Carries parcels, one after the other.", labels={"owner": "boris", "team": "delivery"}
+)
+bookkeeper = Agent(
+    "bookkeeper", description="Counts what is left, every now and then.", labels={"owner": "hana", "team": "warehouse"}
+)
 clerk = Agent(
-    "clerk", model="recorded", instructions=CLERK, tools=[find_order, send_back], description="Talks to customers."
+    "clerk",
+    model="recorded",
+    instructions=CLERK,
+    tools=[find_order, send_back],
+    description="Talks to customers.",
+    labels={"owner": "mara", "team": "service"},
 )
 
 DEAR, VERY_DEAR = 180, 240

@@ -4,13 +4,13 @@ import { CheckCheck, Radar, Search } from "lucide-preact";
 import { call } from "../../data/api";
 import { count } from "../../data/format";
 import { agentLink, go, place, setQuery } from "../../data/router";
-import type { Done, FleetRow } from "../../data/types";
+import type { Done, FleetRow, FleetView } from "../../data/types";
 import { Button, Empty, Trouble, Waiting } from "../../ui/controls";
 import { useKeys } from "../../ui/keys";
 import { attempt } from "../../ui/toast";
 import { Virtual } from "../../ui/virtual";
 import { Layout } from "./layout";
-import { ORDERS, queryOf, type FleetQuery } from "./query";
+import { GROUPS, ORDERS, queryOf, type FleetQuery } from "./query";
 import { Columns, Heading, Row } from "./row";
 import { Strip } from "./strip";
 import { SavedViews } from "./views";
@@ -23,7 +23,7 @@ export function FleetPage() {
   const fleet = useFleet(query);
   const [picked, setPicked] = useState({ index: -1, address: "" });
   const { view } = fleet;
-  const layout = useMemo(() => new Layout(view?.counts ?? {}, view?.matched ?? 0, query), [view, query.order, query.states.join(), query.quiet]);
+  const layout = useMemo(() => new Layout(view, query), [view, query.order, query.group, query.states.join(), query.quiet]);
   const chosen = whereIs(picked, fleet.row);
   const step = (by: number) => () => {
     const index = Math.max(0, Math.min((view?.matched ?? 1) - 1, chosen + by));
@@ -62,7 +62,7 @@ export function FleetPage() {
       </header>
       <div class="fleet-top">
         <Strip counts={view?.counts ?? {}} chosen={query.states} choose={(states) => setQuery({ state: states.join(",") })} />
-        <Filters query={query} names={view?.names ?? {}} input={filter} />
+        <Filters query={query} view={view} input={filter} />
       </div>
       <Columns />
       <div class="fleet-list">
@@ -78,7 +78,7 @@ export function FleetPage() {
             seen={(first, last) => fleet.seen(layout.rowAt(first), Math.min(view.matched, layout.rowAt(Math.max(0, last - 1)) + 1))}
             row={(line) => {
               const at = layout.at(line);
-              return at.kind === "heading" ? <Heading state={at.state} count={at.count} /> : <Row row={fleet.row(at.index)} chosen={at.index === chosen} />;
+              return at.kind === "heading" ? <Heading by={query.group || "state"} group={at.group} count={at.count} /> : <Row row={fleet.row(at.index)} chosen={at.index === chosen} />;
             }}
           />
         )}
@@ -99,9 +99,7 @@ function whereIs(picked: { index: number; address: string }, row: (index: number
   return picked.index;
 }
 
-function Filters({ query, names, input }: { query: FleetQuery; names: Record<string, number>; input: { current: HTMLInputElement | null } }) {
-  const kinds = Object.entries(names).sort((a, b) => b[1] - a[1]);
-  if (query.name && !names[query.name]) kinds.unshift([query.name, 0]);
+function Filters({ query, view, input }: { query: FleetQuery; view: FleetView | undefined; input: { current: HTMLInputElement | null } }) {
   return (
     <div class="filters">
       <label class="field grow">
@@ -117,11 +115,13 @@ function Filters({ query, names, input }: { query: FleetQuery; names: Record<str
         />
         <kbd>/</kbd>
       </label>
-      <select class="select" aria-label="Kind of agent" value={query.name} onChange={(e) => setQuery({ kind: e.currentTarget.value })}>
-        <option value="">All kinds</option>
-        {kinds.slice(0, 200).map(([name, n]) => (
-          <option key={name} value={name}>
-            {name} ({count(n)})
+      <Chosen word="Kind of agent" all="All kinds" there={view?.names} value={query.name} choose={(kind) => setQuery({ kind })} />
+      <Chosen word="Owner" all="All owners" none="No owner" there={view?.owners} value={query.owner} choose={(owner) => setQuery({ owner })} />
+      <Chosen word="Team" all="All teams" none="No team" there={view?.teams} value={query.team} choose={(team) => setQuery({ team })} />
+      <select class="select" aria-label="Group" value={query.group || (query.order === "need" ? "state" : "")} onChange={(e) => setQuery({ group: e.currentTarget.value === "state" && query.order === "need" ? "" : e.currentTarget.value })}>
+        {GROUPS.filter(([value]) => value || query.order !== "need").map(([value, word]) => (
+          <option key={value} value={value}>
+            {word}
           </option>
         ))}
       </select>
@@ -137,6 +137,34 @@ function Filters({ query, names, input }: { query: FleetQuery; names: Record<str
         Hide idle
       </label>
     </div>
+  );
+}
+
+interface Choice {
+  word: string;
+  all: string;
+  none?: string;
+  there: Record<string, number> | undefined;
+  value: string;
+  choose: (value: string) => void;
+}
+
+/** One of the values that there are; nothing where there is nothing to choose. */
+function Chosen({ word, all, none, there = {}, value, choose }: Choice) {
+  const known = Object.entries(there).sort((a, b) => b[1] - a[1]);
+  const named = known.filter(([name]) => name);
+  if (value && value !== "-" && !there[value]) named.unshift([value, 0]);
+  if (!named.length && !value) return null;
+  return (
+    <select class="select" aria-label={word} value={value} onChange={(e) => choose(e.currentTarget.value)}>
+      <option value="">{all}</option>
+      {named.slice(0, 200).map(([name, n]) => (
+        <option key={name} value={name}>
+          {name} ({count(n)})
+        </option>
+      ))}
+      {none && (there[""] || value === "-") && <option value="-">{none}</option>}
+    </select>
   );
 }
 

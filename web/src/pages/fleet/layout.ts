@@ -1,13 +1,12 @@
-/** Where rows and headings of the fleet lie: one heading per state while it is ordered by need. */
-import { ORDER } from "../../data/states";
-import type { Counts, State } from "../../data/types";
-import { QUIET } from "../../data/states";
-import type { FleetQuery } from "./query";
+/** Where rows and headings of the fleet lie: a heading for each state, kind, owner or team. */
+import { ORDER, QUIET } from "../../data/states";
+import type { FleetView } from "../../data/types";
+import { inStates, type FleetQuery } from "./query";
 
-export type Line = { kind: "heading"; state: State; count: number } | { kind: "row"; index: number };
+export type Line = { kind: "heading"; group: string; count: number } | { kind: "row"; index: number };
 
 interface Part {
-  state: State;
+  group: string;
   from: number;
   rows: number;
   firstRow: number;
@@ -17,28 +16,21 @@ export class Layout {
   private readonly parts: Part[] = [];
   readonly lines: number;
 
-  constructor(counts: Counts, matched: number, query: FleetQuery) {
-    this.grouped = query.order === "need";
+  constructor(view: FleetView | undefined, query: FleetQuery) {
     let line = 0;
     let row = 0;
-    for (const state of ORDER) {
-      const rows = counts[state] ?? 0;
-      const wanted = query.states.length ? query.states.includes(state) : query.quiet || !QUIET.includes(state);
-      if (!rows || !wanted) continue;
-      this.parts.push({ state, from: line, rows, firstRow: row });
+    for (const [group, rows] of groupsOf(view, query)) {
+      this.parts.push({ group, from: line, rows, firstRow: row });
       line += rows + 1;
       row += rows;
     }
-    this.lines = this.grouped ? line : matched;
+    this.lines = this.parts.length ? line : (view?.matched ?? 0);
   }
 
-  private readonly grouped: boolean;
-
   at(line: number): Line {
-    if (!this.grouped) return { kind: "row", index: line };
     const part = this.part(line);
     if (!part) return { kind: "row", index: line };
-    if (line === part.from) return { kind: "heading", state: part.state, count: part.rows };
+    if (line === part.from) return { kind: "heading", group: part.group, count: part.rows };
     return { kind: "row", index: part.firstRow + line - part.from - 1 };
   }
 
@@ -49,7 +41,6 @@ export class Layout {
   }
 
   lineOf(row: number): number {
-    if (!this.grouped) return row;
     const part = this.parts.find((p) => row < p.firstRow + p.rows);
     return part ? part.from + 1 + row - part.firstRow : row;
   }
@@ -64,4 +55,11 @@ export class Layout {
     }
     return this.parts[low];
   }
+}
+
+function groupsOf(view: FleetView | undefined, query: FleetQuery): [string, number][] {
+  if (!view) return [];
+  if (!inStates(query)) return Object.entries(view.groups);
+  const wanted = ORDER.filter((s) => (query.states.length ? query.states.includes(s) : query.quiet || !QUIET.includes(s)));
+  return wanted.map((s): [string, number] => [s, view.counts[s] ?? 0]).filter(([, rows]) => rows > 0);
 }

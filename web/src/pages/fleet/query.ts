@@ -7,6 +7,9 @@ export interface FleetQuery {
   name: string;
   quiet: boolean;
   order: string;
+  owner: string;
+  team: string;
+  group: string;
 }
 
 export function queryOf(params: URLSearchParams): FleetQuery {
@@ -16,7 +19,15 @@ export function queryOf(params: URLSearchParams): FleetQuery {
     name: params.get("kind") ?? "",
     quiet: params.get("idle") !== "hide",
     order: params.get("order") ?? "need",
+    owner: params.get("owner") ?? "",
+    team: params.get("team") ?? "",
+    group: params.get("group") ?? "",
   };
+}
+
+/** By need the states lie together already. */
+export function inStates(query: FleetQuery): boolean {
+  return query.order === "need" && !query.group;
 }
 
 export const ORDERS: [string, string][] = [
@@ -25,4 +36,12 @@ export const ORDERS: [string, string][] = [
   ["cost", "Dearest first"],
   ["entries", "Longest journal first"],
   ["name", "By name"],
+];
+
+export const GROUPS: [string, string][] = [
+  ["", "No groups"],
+  ["state", "By state"],
+  ["kind", "By kind"],
+  ["owner", "By owner"],
+  ["team", "By team"],
 ];

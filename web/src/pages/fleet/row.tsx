@@ -6,11 +6,14 @@ import type { FleetRow, State } from "../../data/types";
 import { Spark } from "../../ui/spark";
 import { Glyph } from "../../ui/state";
 
-export function Heading({ state, count: n }: { state: State; count: number }) {
+const NOBODY: Record<string, string> = { owner: "No owner", team: "No team" };
+
+export function Heading({ by, group, count: n }: { by: string; group: string; count: number }) {
+  const state = by === "state" ? STATES[group as State] : undefined;
   return (
     <div class="fleet-heading">
-      <Glyph state={state} />
-      <h2>{STATES[state].word}</h2>
+      {state && <Glyph state={group as State} />}
+      <h2>{state ? state.word : group || NOBODY[by]}</h2>
       <span class="faint num">{count(n)}</span>
     </div>
   );
@@ -34,6 +37,8 @@ export function Row({ row, chosen }: { row: FleetRow | undefined; chosen: boolea
       <span class="c-cost num">{usd(row.usd)}</span>
       <span class="c-tokens num faint">{row.tokens ? compact(row.tokens) : "–"}</span>
       <span class="c-entries num faint">{compact(row.entries)}</span>
+      <span class="c-owner faint cut">{row.owner || "–"}</span>
+      <span class="c-team faint cut">{row.team || "–"}</span>
       <span class="c-version mono faint cut">{row.version.slice(0, 7)}</span>
     </a>
   );
@@ -78,6 +83,8 @@ export function Columns() {
       <span class="c-cost">Cost</span>
       <span class="c-tokens">Tokens</span>
       <span class="c-entries">Entries</span>
+      <span class="c-owner">Owner</span>
+      <span class="c-team">Team</span>
       <span class="c-version">Version</span>
     </div>
     </div>
