@@ -12,7 +12,7 @@ import pytest
 
 from holdfast import Agent, Context, HoldfastError, Runtime
 from holdfast.models.routes import Models, Price, Target
-from holdfast.ports.ledger import Amounts
+from holdfast.ports.ledger import Amounts, Bounds, Budget
 from holdfast.testing import models as bad
 from holdfast.testing.models import Call, Reply, Vendor
 
@@ -58,6 +58,11 @@ async def test_every_answer_is_in_the_ledger_with_who_it_was_for() -> None:
         assert [(r.keys, r.calls) for r in by_root] == [(["default/front/1"], 3)]
         by_team = {r.keys[0]: r.calls for r in await runtime.cost(by=["team"])}
         assert by_team == {"front": 2, "back": 1}
+        made = await runtime.route_decisions(limit=2)
+        assert [(r.agent, r.outcome) for r in made] == [("default/front/1", "ok"), ("default/helper/1", "ok")], (
+            "newest first"
+        )
+        assert all(r.reason and r.target for r in made) and await runtime.route_decisions(route="none") == []
         foreseen = await runtime.forecast()
         assert foreseen.forecast_usd > foreseen.spent_usd > 0
         with pytest.raises(HoldfastError, match="cannot be told apart"):
@@ -190,3 +195,24 @@ async def test_many_at_once_never_overshoot() -> None:
         assert len(vendor.calls) == 50
         (budget,) = await runtime.budgets()
         assert budget.spent_calls == 50
+
+
+async def test_a_budget_foresees_when_it_runs_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    quarter_past = 1_800_000_000_000 + 15 * 60_000  # 2027-01-15 08:15
+    async with Runtime([], "memory://") as runtime:
+        operations = runtime.operations
+        monkeypatch.setattr(operations.worker.clock, "now_ms", lambda: quarter_past)
+
+        def foreseen(per: str, spent: Amounts, **limits: int) -> tuple[Any, ...]:
+            view = operations._budget(Budget("b", "system", per, Bounds(**limits)), spent, Amounts())  # pyright: ignore[reportPrivateUsage]
+            return view.forecast_share, view.forecast_usd, view.runs_out - quarter_past if view.runs_out else 0
+
+        half = Amounts(nanos=500_000_000, tokens=10)
+        assert foreseen("hour", half, nanos=1_000_000_000) == (2.0, 2.0, 15 * 60_000)
+        assert foreseen("hour", half, nanos=4_000_000_000) == (0.5, 2.0, 0)
+        assert foreseen("hour", half, nanos=4_000_000_000, tokens=10)[0] == 4.0, "the dimension that comes nearest"
+        assert foreseen("hour", Amounts(), nanos=0)[0] == 4.0, "of nothing, everything is used"
+        assert foreseen("ever", half, nanos=1_000_000_000) == (None, None, 0)
+        [share, usd, _] = foreseen("month", half, nanos=1_000_000_000)
+        assert 1.0 < share < 1.2 and usd == share
+        assert (await operations.set_budget("b", "system", "day", usd=1)).ends == 1_800_000_000_000 + 16 * 3_600_000

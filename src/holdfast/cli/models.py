@@ -64,6 +64,30 @@ def list_models(context: typer.Context, output: Output = Format.table, url: Url 
     show(session.run(lambda c: c.models(), url), columns, output, none)
 
 
+@models.command("decisions")
+def decisions(
+    route: Annotated[str, typer.Option("--route", help="Only of this route.", show_default=False)] = "",
+    limit: Annotated[int, typer.Option("--limit", help="Rows at most.")] = 50,
+    output: Output = Format.table,
+    url: Url = "",
+) -> None:
+    """List which model answered lately, why it was chosen, and what came of it."""
+    from . import session
+    from .output import clock, show
+
+    columns: list[Column] = [
+        ("AT", lambda r: clock(r.at)),
+        ("AGENT", lambda r: f"{r.agent.removeprefix('default/')}#{r.turn}.{r.path}"),
+        ("ROUTE", lambda r: r.route),
+        ("TARGET", lambda r: r.target),
+        ("WHY", lambda r: r.reason),
+        ("OUTCOME", lambda r: r.outcome if r.attempts < 2 else f"{r.outcome} after {r.attempts} tries"),
+        ("TOOK", lambda r: f"{r.took_ms} ms"),
+        ("USD", lambda r: f"{r.nanos / 1e9:.6f}"),
+    ]
+    show(session.run(lambda c: c.route_decisions(route=route, limit=limit), url), columns, output, "no model was asked")
+
+
 @models.command()
 def record(
     cassette: Annotated[str, typer.Argument(help="The file; what it has stays.", metavar="FILE")],

@@ -17,7 +17,7 @@ budget = typer.Typer(help="Limits on what agents may spend.", no_args_is_help=Tr
 
 By = Annotated[
     str,
-    typer.Option("--by", help="agent, name, model, vendor, target, route, day, hour, root, or a label; a comma between."),
+    typer.Option("--by", help="agent, name, model, vendor, target, route, day, hour, minute, root, or a label."),
 ]
 
 
@@ -135,6 +135,16 @@ def remove(
     show_one(session.run(lambda c: c.drop_budget(name), url, store), output)
 
 
+def _forecast(budget: Any) -> str:
+    """How much of it is used when its window ends, and when it runs out."""
+    from .output import clock
+
+    if budget.forecast_share is None:
+        return ""
+    out = f", runs out {clock(budget.runs_out)}" if budget.runs_out else ""
+    return f"{budget.forecast_share:.0%} by {clock(budget.ends)}{out}"
+
+
 def _columns() -> list[Column]:
     def bound(value: Any, unit: str) -> str:
         return "" if value is None else f"{value:g} {unit}"
@@ -149,6 +159,7 @@ def _columns() -> list[Column]:
         ("PER", lambda b: b.per),
         ("LIMIT", limit),
         ("SPENT", lambda b: f"{b.spent_usd:.6f} USD, {b.spent_tokens:,} tokens, {b.spent_calls:,} calls"),
+        ("FORECAST", _forecast),
         ("ZONE", lambda b: b.zone),
         ("NOTE", lambda b: b.note),
     ]

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from ..domain.address import DEFAULT_TENANT
 from ..domain.errors import NotFound
 from ..domain.principal import EVERY_TENANT, Principal
-from ..mailbox.budgets import scope_in, window_of
+from ..mailbox.budgets import bounds_of, scope_in, window_of
 from ..mailbox.worker import Worker
 from ..ports.ledger import DIMENSIONS, LABEL, Amounts, Budget, UsageRow
 from ..ports.store import Store
@@ -18,6 +18,9 @@ from .following import Following
 from .registry import operation
 from .views import BudgetView, CostView, Done, ForecastView, ModelView, Piece
 
+_SOONEST = 50
+"""A forecast takes this part of a budget's window for over, at least: one call in its first second foretells nothing."""
+_BACK_MS = (60_000, 900_000, 86_400_000, 30 * 86_400_000)
 
 class GatewayOperations:
     """Part of ``Operations``."""
@@ -142,8 +145,8 @@ class GatewayOperations:
         where: dict[str, str] | None = None,
         limit: int = 1000,
     ) -> list[CostView]:
-        """Sum up what was spent, told apart by any of agent, name, model, vendor, target, route, day, hour, root, outcome,
-        trace, or a label (team). Times in milliseconds."""
+        """Sum up what was spent, told apart by any of agent, name, model, vendor, target, route, day, hour, minute, root,
+        outcome, trace, or a label (team). Times in milliseconds."""
         keys = [key if key in DIMENSIONS or key.startswith(LABEL) else f"{LABEL}{key}" for key in by or []]
         wanted = {k if k in DIMENSIONS or k.startswith(LABEL) else f"{LABEL}{k}": v for k, v in (where or {}).items()}
         if self.principal.within:
@@ -190,8 +193,31 @@ class GatewayOperations:
         one = who.place(agent) if agent else ""
         return await self.store.usage(after, since, until, one, min(limit, 10_000), "" if one else who.within)
 
+    @operation(
+        path="GET /models/decisions", command="models decisions", changes=False, next=(("models", "how they are now"),)
+    )
+    async def route_decisions(self, route: str = "", limit: int = 50) -> list[UsageRow]:
+        """List which model answered lately, why it was chosen, and what came of it, the newest first."""
+        limit = max(1, min(limit, 500))
+        now = self.worker.clock.now_ms()
+        found: list[UsageRow] = []
+        for back in _BACK_MS:  # as far back as it takes
+            found, last = [], 0
+            while page := await self.store.usage(last, now - back, limit=5_000, like=self.principal.within):
+                last = page[-1].id
+                found = [*found, *(row for row in page if route in ("", row.route))][-limit:]
+            if len(found) == limit:
+                break
+        return found[::-1]
+
     def _budget(self, budget: Budget, spent: Amounts, held: Amounts) -> BudgetView:
         limit = budget.limit
+        now = self.worker.clock.now_ms()
+        begun, ends = bounds_of(budget, now)
+        passed = max(now - begun, (ends - begun) // _SOONEST)
+        bounds = ((limit.nanos, spent.nanos), (limit.tokens, spent.tokens), (limit.calls, spent.calls))
+        used = max((of / bound if bound else 1.0 for bound, of in bounds if bound is not None), default=0.0)
+        foreseen = used * (ends - begun) / passed if ends else None
         return BudgetView(
             name=budget.name,
             scope=budget.scope,
@@ -205,6 +231,10 @@ class GatewayOperations:
             held_usd=held.nanos / 1e9,
             zone=budget.zone,
             note=budget.note,
+            ends=ends,
+            forecast_usd=spent.nanos / 1e9 * (ends - begun) / passed if ends else None,
+            forecast_share=foreseen,
+            runs_out=max(now, begun + round(passed / used)) if foreseen is not None and foreseen > 1 else 0,
         )
 
 

@@ -253,7 +253,14 @@ class Piece(View):
 
 
 class BudgetView(View):
-    """A limit, and what is spent and held of it in the window that is open now (of those per turn: the latest)."""
+    """A limit, and what is spent and held of it in the window that is open now (of those per turn: the latest).
+
+    Attributes:
+        ends: when the window ends, in milliseconds; 0 for those per turn or ever, which have no forecast.
+        forecast_usd: spent by then, if it goes on as in the window so far.
+        forecast_share: of the limit, in the dimension that comes nearest to it; above 1 it does not last.
+        runs_out: when the limit is reached at that rate; 0 if not before the window's end.
+    """
 
     name: str
     scope: str
@@ -267,6 +274,10 @@ class BudgetView(View):
     held_usd: float
     zone: str
     note: str
+    ends: int = 0
+    forecast_usd: float | None = None
+    forecast_share: float | None = None
+    runs_out: int = 0
 
 
 class CostView(View):

@@ -284,8 +284,15 @@ def window_of(budget: Budget, turn: str, now_ms: int) -> str:
 
 def seconds_left(budget: Budget, now_ms: int) -> dict[str, float]:
     """``retry_seconds`` until the budget's next window begins; nothing if there is none to wait for."""
+    _, end = bounds_of(budget, now_ms)
+    return {"retry_seconds": round((end - now_ms) / 1000, 3)} if end else {}
+
+
+def bounds_of(budget: Budget, now_ms: int) -> tuple[int, int]:
+    """When the window that is open now began, and when the next one begins, in milliseconds; (0, 0) for those that are no
+    stretch of time."""
     if budget.per not in _LENGTHS:
-        return {}
+        return 0, 0
     now = datetime.fromtimestamp(now_ms / 1000, UTC if budget.zone == "UTC" else ZoneInfo(budget.zone))
     begun = now.replace(minute=0, second=0, microsecond=0)
     if budget.per != "hour":
@@ -295,7 +302,7 @@ def seconds_left(budget: Budget, now_ms: int) -> dict[str, float]:
     after = begun + _LENGTHS[budget.per]
     if budget.per == "month":
         after = after.replace(day=1)
-    return {"retry_seconds": round(after.timestamp() - now_ms / 1000, 3)}
+    return round(begun.timestamp() * 1000), round(after.timestamp() * 1000)
 
 
 @lru_cache(1_000)

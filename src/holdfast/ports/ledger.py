@@ -27,7 +27,21 @@ import msgspec
 from ..domain.errors import NotFound, Rejected
 
 LARGEST = (1 << 63) - 1
-DIMENSIONS = ("agent", "name", "model", "vendor", "target", "route", "day", "hour", "root", "outcome", "trace", "tenant")
+DIMENSIONS = (
+    "agent",
+    "name",
+    "model",
+    "vendor",
+    "target",
+    "route",
+    "day",
+    "hour",
+    "minute",
+    "root",
+    "outcome",
+    "trace",
+    "tenant",
+)
 """What ``cost`` groups by, beside ``label:KEY``."""
 LABEL = "label:"
 FOREVER = "ever"
@@ -225,9 +239,9 @@ class Ledger(Protocol):
         limit: int = 1000,
     ) -> list[CostRow]:
         """Sums of usage, grouped by any of ``agent``, ``name`` (the agent's definition), ``model``, ``vendor``, ``target``,
-        ``route``, ``day`` (2026-11-21), ``hour`` (2026-11-21T13, both UTC), ``root`` (the first of the chain, or the agent
-        itself), ``outcome``, ``trace``, ``tenant``, ``label:KEY`` (empty where there is no such label); nothing to group
-        by is the total. ``where`` keeps only rows whose key of that name has that value. The dearest come first, then by
+        ``route``, ``day`` (2026-11-21), ``hour`` (2026-11-21T13), ``minute`` (2026-11-21T13:05; all UTC), ``root`` (the
+        first of the chain, or the agent itself), ``outcome``, ``trace``, ``tenant``, ``label:KEY`` (empty where there is no
+        such label); nothing to group by is the total. ``where`` keeps only rows whose key of that name has that value. The dearest come first, then by
         keys; groups without usage are not there. Raises ``Rejected(cost.by)``."""
         ...
 

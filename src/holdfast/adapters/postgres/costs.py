@@ -15,6 +15,7 @@ _KEYS = {
     "name": "split_part(agent, '/', 2)",
     "day": "to_char(to_timestamp(at / 1000) AT TIME ZONE 'UTC', 'YYYY-MM-DD')",
     "hour": "to_char(to_timestamp(at / 1000) AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24')",
+    "minute": "to_char(to_timestamp(at / 1000) AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI')",
     "root": "coalesce(chain[1], agent)",
     "tenant": "split_part(agent, '/', 1)",
 }

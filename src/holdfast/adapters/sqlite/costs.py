@@ -16,6 +16,7 @@ _KEYS = {
     "name": f"substr({_NAME}, 1, instr({_NAME} || '/', '/') - 1)",
     "day": "strftime('%Y-%m-%d', at / 1000, 'unixepoch')",
     "hour": "strftime('%Y-%m-%dT%H', at / 1000, 'unixepoch')",
+    "minute": "strftime('%Y-%m-%dT%H:%M', at / 1000, 'unixepoch')",
     "root": "coalesce(json_extract(chain, '$[0]'), agent)",
     "tenant": "substr(agent, 1, instr(agent, '/') - 1)",
 }

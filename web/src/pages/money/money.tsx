@@ -6,7 +6,10 @@ import { listen, now } from "../../data/live";
 import { place, setQuery } from "../../data/router";
 import { Empty, Trouble, Waiting } from "../../ui/controls";
 import { useCall } from "../../ui/use";
-import { Over } from "./over";
+import { Budgets, type Budget } from "./budgets";
+import { Models, type Model } from "./models";
+import { Over, unitOf } from "./over";
+import { Decisions } from "./decisions";
 
 export interface Cost {
   keys: string[];
@@ -16,31 +19,6 @@ export interface Cost {
   cached: number;
   output: number;
   seconds: number;
-}
-
-interface Budget {
-  name: string;
-  scope: string;
-  per: string;
-  limit_usd: number | null;
-  limit_tokens: number | null;
-  limit_calls: number | null;
-  spent_usd: number;
-  spent_tokens: number;
-  spent_calls: number;
-  note: string;
-}
-
-interface Model {
-  route: string;
-  target: string;
-  vendor: string;
-  model: string;
-  state: string;
-  why: string;
-  free_in_seconds: number;
-  first_ms: number;
-  error_share: number;
 }
 
 interface Forecast {
@@ -71,7 +49,9 @@ export function MoneyPage() {
   const [since] = useState(() => now());
   const from = Math.floor((since - span[2]) / 60_000) * 60_000;
   const cost = useCall<Cost[]>("cost", { by: [by], since: from, limit: 200 }, 1000);
-  const over = useCall<Cost[]>("cost", { by: [span[2] > 2 * 86_400_000 ? "day" : "hour"], since: from }, 1000);
+  const unit = unitOf(span[2]);
+  const over = useCall<Cost[]>("cost", { by: [unit], since: from, limit: 2000 }, 1000);
+  const parts = useCall<Cost[]>("cost", { by: [by, unit], since: from, limit: 5000 }, 1000);
   const models = useCall<Model[]>("models", {}, 1000);
   const budgets = useCall<Budget[]>("budgets", {}, 1000);
   const forecast = useCall<Forecast>("forecast", {}, 1000);
@@ -79,9 +59,9 @@ export function MoneyPage() {
     () =>
       listen((beat) => {
         if (!beat.gap && !beat.events.some((e) => e[5] === "model")) return;
-        for (const each of [cost, over, models, budgets, forecast]) each.again();
+        for (const each of [cost, over, parts, models, budgets, forecast]) each.again();
       }),
-    [cost.again, over.again],
+    [cost.again, over.again, parts.again],
   );
   const rows = [...(cost.value ?? [])].sort((a, b) => b.usd - a.usd || b.calls - a.calls);
   const total = rows.reduce((sum, r) => sum + r.usd, 0);
@@ -109,7 +89,7 @@ export function MoneyPage() {
             <Figure word="Month, if it goes on so" value={exactUsd(forecast.value?.forecast_usd ?? 0)} />
           </div>
           <section aria-label="Over time">
-            <Over rows={over.value ?? []} />
+            <Over rows={over.value ?? []} parts={parts.value ?? []} unit={unit} from={from} to={now()} word={(BY.find((b) => b[0] === by)?.[1] ?? by).toLowerCase()} />
           </section>
           <section class="stack" aria-label="By whom">
             <div class="section-head">
@@ -130,8 +110,9 @@ export function MoneyPage() {
             )}
             {rows.length > 0 && <Spenders rows={rows} total={total} />}
           </section>
-          <Models rows={models.value ?? []} />
           <Budgets rows={budgets.value ?? []} />
+          <Models rows={models.value ?? []} />
+          <Decisions />
         </div>
       </div>
     </>
@@ -175,83 +156,5 @@ function Spenders({ rows, total }: { rows: Cost[]; total: number }) {
         </tbody>
       </table>
     </div>
-  );
-}
-
-const STATES_OF: Record<string, string> = { closed: "answers", open: "away", half_open: "being tried", "half-open": "being tried" };
-const TONES: Record<string, string> = { closed: "good", ok: "good", resting: "provider", open: "trouble", half_open: "person" };
-
-function Models({ rows }: { rows: Model[] }) {
-  return (
-    <section class="stack" aria-label="Models">
-      <h2>Routes and their models</h2>
-      {!rows.length ? (
-        <p class="dim">
-          No model is known. Set a vendor's key, or start with <code>holdfast up --models FILE</code>.
-        </p>
-      ) : (
-        <div class="scroll" tabIndex={0} role="region" aria-label="Table of models">
-          <table class="table">
-            <thead>
-              <tr>
-                <th scope="col">Route</th>
-                <th scope="col">Target</th>
-                <th scope="col">Model</th>
-                <th scope="col">State</th>
-                <th scope="col" class="right">First word</th>
-                <th scope="col" class="right">Errors</th>
-              </tr>
-            </thead>
-            <tbody>
-              {rows.slice(0, 60).map((m) => (
-                <tr key={m.route + m.target}>
-                  <td>{m.route}</td>
-                  <td class="mono">{m.target}</td>
-                  <td class="mono dim">{m.model}</td>
-                  <td>
-                    <span class={`chip tone-${TONES[m.state] ?? "rest"}`} title={m.why}>
-                      {STATES_OF[m.state] ?? m.state}
-                      {m.free_in_seconds > 0 && ` ${Math.ceil(m.free_in_seconds)} s`}
-                    </span>
-                  </td>
-                  <td class="right num">{m.first_ms ? `${m.first_ms} ms` : "–"}</td>
-                  <td class="right num">{Math.round(m.error_share * 100)}%</td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
-      )}
-    </section>
-  );
-}
-
-function Budgets({ rows }: { rows: Budget[] }) {
-  return (
-    <section class="stack" aria-label="Budgets">
-      <h2>Budgets</h2>
-      {!rows.length && (
-        <p class="dim">
-          None is set. <code>holdfast budget set spend --scope system --per day --usd 20</code> pauses whoever would go over it.
-        </p>
-      )}
-      {rows.map((b) => {
-        const [spent, limit, shown] = b.limit_usd !== null ? [b.spent_usd, b.limit_usd, exactUsd] : b.limit_tokens !== null ? [b.spent_tokens, b.limit_tokens, compact] : [b.spent_calls, b.limit_calls ?? 0, count];
-        const share = limit ? Math.min(1, spent / limit) : 0;
-        return (
-          <div key={b.name} class="budget">
-            <span>
-              <b>{b.name}</b> <span class="faint">{b.scope}, per {b.per}</span>
-            </span>
-            <span class="num">
-              {shown(spent)} <span class="faint">of {shown(limit)}</span>
-            </span>
-            <div class={`meter tone-${share > 0.9 ? "trouble" : share > 0.7 ? "person" : "work"}`} role="meter" aria-label={`${b.name} used`} aria-valuenow={Math.round(share * 100)} aria-valuemin={0} aria-valuemax={100}>
-              <i style={{ width: `${share * 100}%` }} />
-            </div>
-          </div>
-        );
-      })}
-    </section>
   );
 }
