@@ -137,6 +137,15 @@ def test_an_order_by_money() -> None:
     assert listed(fleet, order="cost") == ["order/3", "order/2", "order/1"]
 
 
+def test_a_bill_that_comes_before_its_agent_is_known_is_not_lost() -> None:
+    fleet = Fleet()
+    fleet.spent("default/order/1", 500, 10)
+    fleet.spent("default/order/1", 300, 10)
+    fleet.learn([standing("1")], NOW)
+    member = fleet.member("default/order/1")
+    assert member is not None and (member.nanos, member.tokens, member.calls) == (800, 20, 2)
+
+
 def test_agents_are_grouped_and_filtered_by_owner_and_team() -> None:
     fleet = fleet_of(
         standing("1"), standing("2", parked=1, verb="ask"), standing("3", of="desk", running=1), standing("4", of="till")

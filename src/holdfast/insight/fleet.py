@@ -21,6 +21,7 @@ from .states import QUIET, STATES, state_of
 BUILT_IN = "holdfast."
 _KEEP_MS = 1_000
 _MOST_READERS = 1_000
+_MOST_OWED = 10_000
 
 
 class Member(msgspec.Struct, gc=False):
@@ -81,6 +82,8 @@ class Fleet:
         self._kept: dict[tuple[str, Asked], tuple[int, Page]] = {}
         self._labels: dict[str, tuple[str, str]] = {}
         self._billed: dict[str, tuple[str, str]] = {}
+        self._owed: dict[str, list[tuple[int, int]]] = {}
+        """Bills of agents that are heard of a moment later."""
         self._readers: dict[str, Reader] = {"": Reader()}
         self.changes = 0
 
@@ -99,6 +102,8 @@ class Fleet:
             if member is None:
                 member = self._members[at.address] = Member(at, short(at.address), name)
                 self._names[name] = self._names.get(name, 0) + 1
+                for nanos, tokens in self._owed.pop(at.address, ()):
+                    self.spent(at.address, nanos, tokens)
             member.at = at
             self._place(member, now)
 
@@ -183,6 +188,8 @@ class Fleet:
             member.nanos += nanos
             member.tokens += tokens
             member.calls += 1
+        elif address.startswith(self.within) and len(self._owed) < _MOST_OWED:
+            self._owed.setdefault(address, []).append((nanos, tokens))
 
     # -- asking -------------------------------------------------------------------------------------------------
 

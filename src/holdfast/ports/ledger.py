@@ -241,8 +241,8 @@ class Ledger(Protocol):
         """Sums of usage, grouped by any of ``agent``, ``name`` (the agent's definition), ``model``, ``vendor``, ``target``,
         ``route``, ``day`` (2026-11-21), ``hour`` (2026-11-21T13), ``minute`` (2026-11-21T13:05; all UTC), ``root`` (the
         first of the chain, or the agent itself), ``outcome``, ``trace``, ``tenant``, ``label:KEY`` (empty where there is no
-        such label); nothing to group by is the total. ``where`` keeps only rows whose key of that name has that value. The dearest come first, then by
-        keys; groups without usage are not there. Raises ``Rejected(cost.by)``."""
+        such label); nothing to group by is the total. ``where`` keeps only rows whose key of that name has that value. The
+        dearest come first, then by keys; groups without usage are not there. Raises ``Rejected(cost.by)``."""
         ...
 
 

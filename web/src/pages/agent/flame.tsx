@@ -3,11 +3,13 @@
 import { useMemo } from "preact/hooks";
 import { exactUsd, took } from "../../data/format";
 import { now } from "../../data/live";
+import { place, setQuery } from "../../data/router";
+import { Costs } from "./costs";
 import type { Story } from "../../data/types";
 import { family, gist, type Step } from "./steps";
 import { scaleOf } from "./timescale";
 
-interface Props {
+export interface Props {
   story: Story;
   steps: Step[];
   chosen: number;
@@ -16,7 +18,27 @@ interface Props {
 
 const LEAST = 0.004;
 
-export function Flame({ story, steps, chosen, choose }: Props) {
+export function Flame(props: Props) {
+  const cost = place.value.query.get("width") === "cost";
+  const priced = props.steps.some((s) => s.cost?.usd);
+  return (
+    <>
+      <div class="flame-how">
+        <div class="segments" role="group" aria-label="Width">
+          <button type="button" aria-pressed={!cost} onClick={() => setQuery({ width: "" })}>
+            By time
+          </button>
+          <button type="button" aria-pressed={cost} disabled={!priced && !cost} title={priced ? "" : "No model of this turn had a price"} onClick={() => setQuery({ width: "cost" })}>
+            By cost
+          </button>
+        </div>
+      </div>
+      {cost ? <Costs {...props} /> : <Times {...props} />}
+    </>
+  );
+}
+
+function Times({ story, steps, chosen, choose }: Props) {
   const timed = steps.filter((s) => s.verb !== "end");
   const to = story.line.ended || now();
   const scale = useMemo(() => scaleOf(timed, story.line.began, to), [steps, to]);
@@ -26,7 +48,7 @@ export function Flame({ story, steps, chosen, choose }: Props) {
     <figure class="flame" aria-label="Steps over time">
       <div class="flame-axis num faint">
         <span>0</span>
-        {scale.gaps.map((gap) => (
+        {scale.gaps.filter((gap) => gap.right < 0.9).map((gap) => (
           <span key={gap.from} class="flame-gap-word" style={{ left: `${((gap.left + gap.right) / 2) * 100}%` }}>
             {took(gap.to - gap.from)}
           </span>

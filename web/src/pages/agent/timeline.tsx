@@ -71,6 +71,7 @@ function Line({ step, before, chosen, choose, tree }: { step: Step; before: Step
   const Icon = ICONS[kind];
   const idle = before ? step.began - (before.ended || before.began) : 0;
   const lasted = (step.ended || now()) - step.began;
+  const inner = tree ? { paddingLeft: `${46 + step.depth * 22}px` } : undefined;
   return (
     <>
       {idle > GAP_MS && (
@@ -78,6 +79,7 @@ function Line({ step, before, chosen, choose, tree }: { step: Step; before: Step
           <span>{took(idle)} idle</span>
         </li>
       )}
+      {tree && step.verb === "model" && <Context step={step} style={inner} />}
       <li>
         <button type="button" class={`step f-${kind}`} aria-current={chosen} onClick={choose} style={tree ? { paddingLeft: `${12 + step.depth * 22}px` } : undefined}>
           {tree && step.depth > 0 && <CornerDownRight size={12} class="icon faint" />}
@@ -104,6 +106,36 @@ function Line({ step, before, chosen, choose, tree }: { step: Step; before: Step
           </span>
         </button>
       </li>
+      {tree && step.decision !== undefined && step.decision !== null && <Decided decision={step.decision} style={inner} />}
     </>
+  );
+}
+
+/** What a model was shown was made from: people's words, answers of tools, and what nobody vouches for. */
+function Context({ step, style }: { step: Step; style: { paddingLeft: string } | undefined }) {
+  const from = step.labels.filter((label) => !label.startsWith("model:"));
+  if (!from.length) return null;
+  return (
+    <li class="step-part" style={style}>
+      <span>context from</span>
+      {from.map((label) => (
+        <span key={label} class={label === "untrusted" ? "tag warn" : "tag"}>
+          {label.replace("agent:default/", "agent:")}
+        </span>
+      ))}
+    </li>
+  );
+}
+
+/** What the gate decided before the step took effect. */
+function Decided({ decision, style }: { decision: unknown; style: { paddingLeft: string } | undefined }) {
+  const { verdict, rules, reasons } = (decision ?? {}) as { verdict?: unknown; rules?: string[]; reasons?: string[] };
+  const why = [...(rules ?? []), ...(reasons ?? [])].join(", ");
+  return (
+    <li class="step-part" style={style}>
+      <span>gate decided</span>
+      {typeof verdict === "string" && <span class="tag warn">{verdict}</span>}
+      <span class="cut">{why}</span>
+    </li>
   );
 }
