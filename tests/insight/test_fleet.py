@@ -215,6 +215,7 @@ async def test_the_pulse_tells_what_changes(store: str, tmp_path: Any) -> None:
         row = next(r for r in (await operations.fleet(states=["paused"])).rows)
         assert (row.address, row.reason) == ("desk/3", "person: enough")
         assert (row.owner, row.team) == ("ada", "care")
+        assert all(r.version for r in (await operations.fleet()).rows), "with a turn and without"
         page = await operations.fleet(group="team", team="care")
         assert (page.owners, page.teams, page.groups) == ({"ada": 4}, {"care": 4}, {"care": 4})
         with pytest.raises(Rejected, match="no group"):

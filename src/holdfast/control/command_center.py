@@ -276,7 +276,7 @@ class CommandCenterOperations:
             doing=_doing(member, decode_any(self._open(at.detail)) if at.detail else None, error),
             since=member.since,
             handler=at.handler,
-            version=at.version,
+            version=at.version or self._next_version(member.name),
             queued=at.queued,
             entries=at.entries,
             dead=at.dead,
@@ -290,6 +290,11 @@ class CommandCenterOperations:
             team=team,
             spark=self.center.spark(at.address, now),
         )
+
+    def _next_version(self, name: str) -> str:
+        """What an agent without an open turn begins its next one on, as far as this process knows."""
+        definition = self.registry.find(name)
+        return definition.version if definition is not None else ""
 
     def _open(self, body: bytes) -> bytes:
         return self.worker.seal.open(body) if self.worker.seal is not None else body

@@ -9,7 +9,8 @@ from .views import AgentView, EntryView, View
 
 class FleetRow(View):
     """An agent in the fleet. Times in milliseconds; ``doing``: what its state is about, in words; ``spark``: entries of the
-    last ten minutes in thirty parts; ``owner`` and ``team``: labels of its definition."""
+    last ten minutes in thirty parts; ``owner`` and ``team``: labels of its definition;
+    ``version``: of its open turn, or else of the next one."""
 
     address: str
     name: str

@@ -22,6 +22,7 @@ _SOONEST = 50
 """A forecast takes this part of a budget's window for over, at least: one call in its first second foretells nothing."""
 _BACK_MS = (60_000, 900_000, 86_400_000, 30 * 86_400_000)
 
+
 class GatewayOperations:
     """Part of ``Operations``."""
 

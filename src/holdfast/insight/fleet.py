@@ -7,6 +7,7 @@ counts are lengths and a page is a slice; only a filter by words or an order by 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
@@ -241,23 +242,25 @@ class Fleet:
     def _look(self, asked: Asked, who: str) -> Page:
         fits = self._fitting(asked)
         page = Page([], 0, {}, {})
+        names: Counter[str] = Counter()
         for state in STATES:
-            matching = [m for m in self._in_state(state, who) if fits(m)]
+            matching = [m for m in self._in_state(state, who) if fits is None or fits(m)]
             if not matching:
                 continue
             page.counts[state] = len(matching)
-            for member in matching:
-                page.names[member.name] = page.names.get(member.name, 0) + 1
+            names.update(m.name for m in matching)
             if self._wanted(state, asked):
                 page.members += matching
+        page.names = dict(names)
+        page.matched = len(page.members)
         if asked.order in _ORDERS:
             page.members.sort(key=_ORDERS[asked.order])
         if asked.group:
             self._group(page, asked.group, who)
-        page.matched = len(page.members)
         return page
 
-    def _fitting(self, asked: Asked) -> Callable[[Member], bool]:
+    def _fitting(self, asked: Asked) -> Callable[[Member], bool] | None:
+        """Whether an agent is asked for; None if all are."""
         words = asked.text.lower().split()
         wanted = [None if not w else "" if w == "-" else w for w in (asked.owner, asked.team)]
         theirs = {
@@ -267,6 +270,8 @@ class Fleet:
         }
         if asked.name:
             theirs &= {asked.name}
+        if not words and not asked.version and len(theirs) == len(self._names):
+            return None
 
         def fits(member: Member) -> bool:
             if member.name not in theirs or (asked.version and member.at.version != asked.version):
@@ -277,19 +282,20 @@ class Fleet:
 
     def _group(self, page: Page, group: str, who: str) -> None:
         """Put those of a group together, groups by name, those of none last; in each the order stays."""
-        states = {state: (False, str(n).zfill(2)) for n, state in enumerate(STATES)}
-        whose = {name: name if group == "kind" else self.whose(name)[group == "team"] for name in self._names}
-
-        def value(member: Member) -> str:
-            return self.state_for(member, who) if group == "state" else whose[member.name]
-
-        def place(member: Member) -> tuple[bool, str]:
-            of = value(member)
-            return states[of] if group == "state" else (not of, of.casefold())
-
-        page.members.sort(key=place)
-        for member in page.members:
-            page.groups[value(member)] = page.groups.get(value(member), 0) + 1
+        found: dict[str, list[Member]] = {}
+        if group == "state":
+            for member in page.members:
+                found.setdefault(self.state_for(member, who), []).append(member)
+            order = [state for state in STATES if state in found]
+        else:
+            whose = {name: name if group == "kind" else self.whose(name)[group == "team"] for name in self._names}
+            found = {value: [] for value in whose.values()}
+            lists = {name: found[value] for name, value in whose.items()}
+            for member in page.members:
+                lists[member.name].append(member)
+            order = sorted(filter(None, found), key=str.casefold) + [""] * ("" in found)
+        page.groups = {value: len(found[value]) for value in order if found[value]}
+        page.members = [member for value in order for member in found[value]]
 
 
 def _orders() -> dict[str, Callable[[Member], Any]]:

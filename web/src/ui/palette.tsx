@@ -130,7 +130,9 @@ const SHORTCUTS: [string, string][] = [
   ["Esc", "Back, close"],
   ["a · d", "Approve, deny (Inbox)"],
   ["1 … 9", "Answer with a choice (Inbox)"],
-  ["p · m", "Pause or resume, message (Agent)"],
+  ["p · m · s", "Pause or resume, message, steer (Agent)"],
+  ["+ · - · ← · →", "Zoom, move in time (Causality)"],
+  ["c · e · o · l", "Cause, effect, only this chain, live (Causality)"],
 ];
 
 export function Shortcuts() {

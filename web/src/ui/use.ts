@@ -13,7 +13,7 @@ export function useCall<T>(name: string, input: object | undefined, pace = 250):
   const [value, setValue] = useState<T>();
   const [error, setError] = useState<unknown>();
   const key = input === undefined ? "" : JSON.stringify(input);
-  const asked = useRef({ key: "", busy: false, wanted: false, at: 0, timer: 0 });
+  const asked = useRef({ key: "", busy: false, wanted: false, at: -Infinity, timer: 0 });
 
   const ask = useCallback(async () => {
     const state = asked.current;
@@ -50,7 +50,7 @@ export function useCall<T>(name: string, input: object | undefined, pace = 250):
 
   useEffect(() => {
     asked.current.key = key;
-    asked.current.at = 0;
+    asked.current.at = -Infinity;
     asked.current.busy = false;
     setError(undefined);
     void ask();

@@ -172,6 +172,14 @@ function Facts({ glance }: { glance: Glance }) {
           <dd class="mono">{row.version}</dd>
         </div>
       )}
+      {(row.owner || row.team) && (
+        <div>
+          <dt>Belongs to</dt>
+          <dd>
+            {[row.owner, row.team && `team ${row.team}`].filter(Boolean).join(", ")}
+          </dd>
+        </div>
+      )}
       {agent.owner && (
         <div>
           <dt>Runs on</dt>

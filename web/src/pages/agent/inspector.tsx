@@ -135,7 +135,7 @@ function OfStep({ address, turn, step }: { address: string; turn: number; step: 
       )}
       <details class="raw">
         <summary>Raw entries</summary>
-        <pre class="mono">{step.entries.map((e) => JSON.stringify(e, null, 2)).join("\n")}</pre>
+        <pre class="mono" tabIndex={0} aria-label="Raw entries">{step.entries.map((e) => JSON.stringify(e, null, 2)).join("\n")}</pre>
         <p class="faint">
           <code>
             holdfast journal {address} --after {Math.max(0, asked.seq - 1)} -o json
