@@ -80,7 +80,11 @@ export function CausalityPage() {
     const inside = (s: Span): boolean => Boolean(frame) && (s.ended || Infinity) >= (frame as Frame).from && (s.began || 0) <= (frame as Frame).to;
     return [...shown.values()].filter(inside).sort((a, b) => a.began - b.began || a.turn - b.turn);
   }, [shown, asList || chosen ? frame : undefined]);
-  useLaneKeys({ frame, move, chosen: spans.get(chosen), chain, inTime, choose, rows: rows.list, open: () => agent && go(agentLink(agent, { turn })), only });
+  const open = (): void => {
+    const now = place.value.query; // what was chosen a moment ago may not be drawn yet
+    if (now.get("agent")) go(agentLink(now.get("agent") ?? "", { turn: now.get("turn") ?? "" }));
+  };
+  useLaneKeys({ frame, move, chosen: spans.get(chosen), chain, inTime, choose, rows: rows.list, open, only });
 
   const empty = lanes.data && !lanes.data.spans.length && !lanes.data.sampled && !chain.keys.size;
   return (
