@@ -19,6 +19,7 @@ from typing import Any, cast
 import mcp_types as types
 from mcp.server.mcpserver import Context, MCPServer
 
+import mcp_asking
 from holdfast.protocols.http.requests import Request
 from holdfast.protocols.http.server import HttpServer
 from holdfast.protocols.mcp.endpoint import PATH, McpEndpoint
@@ -41,6 +42,7 @@ WAV = base64.b64encode(
 ).decode()
 
 server = MCPServer("conformance")
+mcp_asking.register(server)
 
 
 def _resource(uri: str, kind: str, text: str) -> types.EmbeddedResource:

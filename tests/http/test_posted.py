@@ -131,3 +131,17 @@ async def test_close_is_obeyed_and_a_client_that_hangs_up_harms_nobody(tmp_path:
         [(status, _)] = await _answers(one, _request(one.secret, "still here"), 1)
     assert status == "HTTP/1.1 200 OK"
     assert taken == [False, True, True, True]
+
+
+async def test_blanks_around_a_header_are_none_of_its_value(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str] = []
+    at_once = ModelEndpoints.at_once
+
+    def noted(self: ModelEndpoints, posted: Posted) -> bool:
+        seen.append(posted.header(b"x-note"))
+        return at_once(self, posted)
+
+    monkeypatch.setattr(ModelEndpoints, "at_once", noted)
+    async with front(tmp_path, None) as (one, _):
+        [(status, answer)] = await _answers(one, _request(one.secret, "hi", "x-note: \t two words \t "), 1)
+    assert (status.split()[1], _said(answer), seen) == ("200", "hi", ["two words"])

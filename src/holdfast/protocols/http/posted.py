@@ -94,6 +94,10 @@ class PostedFirst(HttpToolsProtocol):
         if isinstance(posted, Posted) and not posted.response_complete and posted.left is not None:
             posted.left()
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """See httptools, which leaves the blanks behind a value; they are none of it (RFC 9110, 5.5)."""
+        super().on_header(name, value.strip(b" \t"))
+
     def on_headers_complete(self) -> None:
         """See httptools."""
         busy = self.cycle is not None and not self.cycle.response_complete  # pyright: ignore[reportUnnecessaryComparison]
