@@ -15,6 +15,7 @@ from holdfast.testing import models as bad
 from holdfast.testing.models import Call, NoAnswer, Reply
 from http_front import Front, front
 
+PATIENT = {"answer_seconds": 30, "first_token_seconds": 30}
 HI: Any = [{"role": "user", "content": "hi"}]
 
 
@@ -86,8 +87,7 @@ async def test_whose_agent_is_held_is_told_at_once(tmp_path: Path, how: Any, ven
                 error.request.headers["x-stainless-retry-count"] == "0"
             )  # fmt: skip
         assert len(model.calls) == 1
-        queued = await f.server.store.messages(statuses=[0, 1, 2, 3], address="default/outside/me", limit=10)
-        assert queued == []
+        assert await messages(f, 0, 1, 2, 3) == []
 
 
 async def test_when_it_may_work_again_it_answers(tmp_path: Path) -> None:
@@ -127,26 +127,34 @@ async def busy(f: Front, model: Any) -> asyncio.Task[Any]:
     return first
 
 
+async def messages(f: Front, *statuses: int) -> list[Any]:
+    """Those of the agent in these standings."""
+    return await f.server.store.messages(statuses=statuses, address="default/outside/me", limit=10)
+
+
+def on_a_word() -> tuple[asyncio.Event, Callable[[Call], Awaitable[Reply]]]:
+    """A vendor that answers once it is let go."""
+    go = asyncio.Event()
+
+    async def script(call: Call) -> Reply:
+        await go.wait()
+        return Reply("hello")
+
+    return go, script
+
+
 async def _true(value: bool) -> bool:
     return value
 
 
 @pytest.mark.parametrize("stream", [False, True])
 async def test_what_is_queued_and_whose_client_left_never_reaches_a_vendor(tmp_path: Path, stream: bool) -> None:
-    go = asyncio.Event()
+    go, script = on_a_word()
 
-    async def script(call: Call) -> Any:
-        await go.wait()
-        return Reply("hello")
-
-    async with front(tmp_path, script, target={"answer_seconds": 30, "first_token_seconds": 30}, turns=1) as (f, (model,)):
+    async with front(tmp_path, script, target=PATIENT, turns=1) as (f, (model,)):
         first = await busy(f, model)
         second = asyncio.create_task(asked(f, "openai", stream))
-
-        async def queued() -> Any:
-            return await f.server.store.messages(statuses=[0], address="default/outside/me", limit=10)
-
-        [message] = await until(queued)
+        [message] = await until(lambda: messages(f, 0))
         second.cancel()
 
         async def cancelled() -> Any:
@@ -181,13 +189,9 @@ async def test_what_runs_is_called_off_with_its_client(tmp_path: Path, stream: b
 
 
 async def test_with_a_key_it_is_finished_for_whoever_asks_again(tmp_path: Path) -> None:
-    go = asyncio.Event()
+    go, script = on_a_word()
 
-    async def script(call: Call) -> Any:
-        await go.wait()
-        return Reply("hello")
-
-    async with front(tmp_path, script, target={"answer_seconds": 30, "first_token_seconds": 30}) as (f, (model,)):
+    async with front(tmp_path, script, target=PATIENT) as (f, (model,)):
         async with f.openai() as client:
 
             async def ask() -> Any:
@@ -203,20 +207,12 @@ async def test_with_a_key_it_is_finished_for_whoever_asks_again(tmp_path: Path) 
 
 
 async def test_what_is_queued_when_its_agent_is_paused_is_told(tmp_path: Path) -> None:
-    go = asyncio.Event()
+    go, script = on_a_word()
 
-    async def script(call: Call) -> Any:
-        await go.wait()
-        return Reply("hello")
-
-    async with front(tmp_path, script, target={"answer_seconds": 30, "first_token_seconds": 30}, turns=1) as (f, (model,)):
+    async with front(tmp_path, script, target=PATIENT, turns=1) as (f, (model,)):
         first = await busy(f, model)
         second = asyncio.create_task(asked(f, "openai", False))
-
-        async def queued() -> Any:
-            return await f.server.store.messages(statuses=[0], address="default/outside/me", limit=10)
-
-        await until(queued)
+        await until(lambda: messages(f, 0))
         await f.server.operations.pause("outside/me")
         with pytest.raises(openai.APIStatusError, match=r"agent\.paused"):
             await second

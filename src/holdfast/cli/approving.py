@@ -9,7 +9,6 @@ import typer
 from .options import Format, Output, StoreUrl, Url
 
 if TYPE_CHECKING:
-    from ..sdk.client import Client
     from .output import Column
 
 
@@ -52,10 +51,7 @@ def approvals(
     from . import session
     from .output import age, short, show
 
-    async def work(client: Client) -> tuple[list[Any], int]:
-        return await client.approvals(limit=limit), await client.now()
-
-    rows, now = session.run(work, url, store)
+    rows, now = session.timed(lambda c: c.approvals(limit=limit), url, store)
     columns: list[Column] = [
         ("ID", lambda q: q.id),
         ("AGENT", lambda q: q.approval.agent),
@@ -109,10 +105,7 @@ def list_grants(output: Output = Format.table, url: Url = "", store: StoreUrl = 
     from . import session
     from .output import age, show
 
-    async def work(client: Client) -> tuple[list[Any], int]:
-        return await client.grants(), await client.now()
-
-    rows, now = session.run(work, url, store)
+    rows, now = session.timed(lambda c: c.grants(), url, store)
     columns: list[Column] = [
         ("NAME", lambda g: g.name),
         ("AGENT", lambda g: g.agent),
@@ -265,10 +258,7 @@ def waits(
     from . import session
     from .output import age, show
 
-    async def work(client: Client) -> tuple[list[Any], int]:
-        return await client.waits(verb=verb, limit=limit), await client.now()
-
-    rows, now = session.run(work, url, store)
+    rows, now = session.timed(lambda c: c.waits(verb=verb, limit=limit), url, store)
     columns: list[Column] = [
         ("ADDRESS", lambda w: w.address),
         ("TURN", lambda w: w.turn),

@@ -70,7 +70,7 @@ def read(
     from . import session
     from .output import show_one
 
-    show_one(session.run(lambda c: c.read_brief(until=until), url, store), output)
+    show_one(session.run(lambda c: c.read_brief(until=until), url, store, built_in=True), output)
 
 
 def _write(found: Any) -> None:

@@ -9,7 +9,6 @@ import typer
 from .options import Format, Output, StoreUrl, Url
 
 if TYPE_CHECKING:
-    from ..sdk.client import Client
     from .output import Column
 
 token = typer.Typer(
@@ -136,10 +135,7 @@ def list_tokens(output: Output = Format.table, url: Url = "", store: StoreUrl = 
     from . import session
     from .output import age, show
 
-    async def work(client: Client) -> tuple[list[Any], int]:
-        return await client.tokens(), await client.now()
-
-    rows, now = session.run(work, url, store)
+    rows, now = session.timed(lambda c: c.tokens(), url, store)
     columns: list[Column] = [
         ("ID", lambda t: t.id),
         ("FOR", lambda t: t.who),

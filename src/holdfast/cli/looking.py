@@ -177,10 +177,7 @@ def asks(
     from . import session
     from .output import age, show
 
-    async def work(client: Client) -> tuple[list[Any], int]:
-        return await (client.asks_of(of) if of else client.asks(limit=limit)), await client.now()
-
-    rows, now = session.run(work, url, store)
+    rows, now = session.timed(lambda c: c.asks_of(of) if of else c.asks(limit=limit), url, store)
     columns: list[Column] = [
         ("ID", lambda q: q.id),
         ("QUESTION", lambda q: q.question),
@@ -231,10 +228,7 @@ def list_versions(ctx: typer.Context, output: Output = Format.table, url: Url = 
     from . import session
     from .output import age, show
 
-    async def work(client: Client) -> tuple[list[Any], int]:
-        return await client.versions(), await client.now()
-
-    rows, now = session.run(work, url, store)
+    rows, now = session.timed(lambda c: c.versions(), url, store)
     columns: list[Column] = [
         ("AGENT", lambda v: v.name),
         ("VERSION", lambda v: v.version),

@@ -78,10 +78,7 @@ def list_schedules(output: Output = Format.table, url: Url = "", store: StoreUrl
     from . import session
     from .output import show
 
-    async def work(client: Client) -> tuple[list[Any], int]:
-        return await client.schedules(), await client.now()
-
-    rows, now = session.run(work, url, store)
+    rows, now = session.timed(lambda c: c.schedules(), url, store)
     show(rows, _columns(now), output, "no schedules")
 
 

@@ -31,6 +31,15 @@ def run(work: Callable[[Client], Awaitable[T]], url: str = "", store: str = "", 
     return asyncio.run(main())
 
 
+def timed(ask: Callable[[Client], Awaitable[T]], url: str = "", store: str = "") -> tuple[T, int]:
+    """What is asked for, and the time there, to tell how long ago something was."""
+
+    async def work(connected: Client) -> tuple[T, int]:
+        return await ask(connected), await connected.now()
+
+    return run(work, url, store)
+
+
 @asynccontextmanager
 async def client(url: str = "", store: str = "", *, built_in: bool = False) -> AsyncGenerator[Client]:
     """A client for the options ``--url`` and ``--store``."""

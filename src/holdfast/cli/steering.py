@@ -116,10 +116,7 @@ def list_dead(
     from . import session
     from .output import age, short, show
 
-    async def work(client: Client) -> tuple[list[Any], int]:
-        return await client.dead(address=address, limit=limit), await client.now()
-
-    rows, now = session.run(work, url, store)
+    rows, now = session.timed(lambda c: c.dead(address=address, limit=limit), url, store)
     columns: list[Column] = [
         ("ID", lambda d: d.id),
         ("ADDRESS", lambda d: d.address),

@@ -21,10 +21,10 @@ from ...control.operations import Operations
 from ...control.views import ApprovalView
 from ...domain.errors import HoldfastError, NotFound, Rejected
 from . import problems
+from .guarding import HTML, guarded
 from .requests import Gone, Request, TooLarge
 
 CHAT = "chat/"
-_HTML = b"text/html; charset=utf-8"
 _MOST_BYTES = 64 << 10
 _STYLE = """
 :root{color-scheme:light dark;--ink:#16181d;--dim:#5c6370;--line:#d9dce3;--paper:#fff;--soft:#f4f5f8;--yes:#1a7f45;
@@ -57,18 +57,12 @@ cursor:pointer}
 button.no{background:var(--no)}
 button:focus-visible,input:focus-visible{outline:3px solid var(--dim);outline-offset:2px}
 """
-_CSP = (
-    f"default-src 'none'; style-src 'sha256-{base64.b64encode(sha256(_STYLE.encode()).digest()).decode()}'; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-)
-_SAFE = [
-    (b"content-security-policy", _CSP.encode()),
+_STYLED = base64.b64encode(sha256(_STYLE.encode()).digest()).decode()
+_SAFE = guarded(
+    f"style-src 'sha256-{_STYLED}'; form-action 'self'",
     (b"cache-control", b"no-store"),
-    (b"referrer-policy", b"no-referrer"),
-    (b"x-content-type-options", b"nosniff"),
-    (b"x-frame-options", b"DENY"),
     (b"x-robots-tag", b"noindex, nofollow"),
-]
+)
 
 
 class AnswerPages:
@@ -106,7 +100,7 @@ class AnswerPages:
         opened = await answering.look(self._operations, self._ring, token)
         assert opened.question.approval is not None
         body = _question(opened.question.question, opened.question.approval, opened.link.who, opened.link.until)
-        await request.answer(200, _HTML, _page("Approval", body), _SAFE)
+        await request.answer(200, HTML, _page("Approval", body), _SAFE)
 
     async def _decide(self, request: Request, token: str) -> None:
         form = parse_qs((await _body(request)).decode("utf-8", "replace"))
@@ -114,9 +108,7 @@ class AnswerPages:
         if verdict not in ("approve", "deny"):
             raise Rejected("approval.word", "Press one of the two buttons.")
         done = await answering.answer(self._operations, self._ring, token, verdict, form.get("why", [""])[-1][:2_000])
-        await request.answer(
-            200, _HTML, _page("Done", f"<h1>{escape(done.note)}</h1><p>You can close this page.</p>"), _SAFE
-        )
+        await request.answer(200, HTML, _page("Done", f"<h1>{escape(done.note)}</h1><p>You can close this page.</p>"), _SAFE)
 
     async def _press(self, request: Request, place: str) -> None:
         if request.method != "POST":
@@ -127,7 +119,7 @@ class AnswerPages:
 
     async def _told(self, request: Request, error: HoldfastError) -> None:
         body = f"<h1>{escape(error.message)}</h1><p class=dim>{escape(error.code)}</p>"
-        await request.answer(problems.status_of(error), _HTML, _page("Not done", body), _SAFE)
+        await request.answer(problems.status_of(error), HTML, _page("Not done", body), _SAFE)
 
 
 async def _body(request: Request) -> bytes:

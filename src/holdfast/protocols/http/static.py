@@ -12,11 +12,12 @@ import hashlib
 from functools import lru_cache
 from pathlib import Path
 
+from .guarding import HTML, guarded
 from .requests import Request
 
 FOLDER = Path(__file__).resolve().parents[2] / "web"
 _TYPES = {
-    ".html": b"text/html; charset=utf-8",
+    ".html": HTML,
     ".js": b"text/javascript; charset=utf-8",
     ".mjs": b"text/javascript; charset=utf-8",
     ".css": b"text/css; charset=utf-8",
@@ -28,18 +29,12 @@ _TYPES = {
     ".webmanifest": b"application/manifest+json",
     ".txt": b"text/plain; charset=utf-8",
 }
-_CSP = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; "
-    "worker-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-)
-_SAFE = [
-    (b"content-security-policy", _CSP.encode()),
-    (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
-    (b"x-frame-options", b"DENY"),
+_SAFE = guarded(
+    "script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; "
+    "worker-src 'self'; manifest-src 'self'; form-action 'none'",
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"permissions-policy", b"camera=(), microphone=(), geolocation=()"),
-]
+)
 _COMPRESSED = frozenset({".html", ".js", ".mjs", ".css", ".svg", ".json", ".txt", ".webmanifest"})
 
 MISSING = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Holdfast: not built yet</title>
@@ -75,7 +70,7 @@ class StaticFiles:
     async def answer(self, request: Request) -> None:
         """Answer a GET or HEAD for anything."""
         if not self.is_built:
-            await request.answer(503, b"text/html; charset=utf-8", MISSING.encode(), _SAFE)
+            await request.answer(503, HTML, MISSING.encode(), _SAFE)
             return
         path = self._path(request.path)
         if path is None:
