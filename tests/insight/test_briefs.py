@@ -10,9 +10,16 @@ import pytest
 
 import holdfast
 from holdfast import Agent, Context, Rejected
+from holdfast.control import gathering
 from holdfast.control.briefing import BriefView
+from holdfast.control.gathering import Gathering
 from holdfast.control.operations import Operations
-from holdfast.domain.principal import Principal
+from holdfast.domain.principal import OWNER, Principal
+from holdfast.insight.briefs import Recent
+from holdfast.insight.fleet import Fleet
+from holdfast.insight.indexing import Indexing
+from holdfast.insight.words import terms_of
+from holdfast.journal.codec import decode_entry
 
 teller = Agent("teller")
 
@@ -119,3 +126,63 @@ async def test_nobody_is_told_of_another_tenant(runtime: holdfast.Runtime) -> No
     assert not any("teller/1" in s.text or "Ship" in s.text for s in view.sentences)
     with pytest.raises(Rejected, match="read"):
         await runtime.operations.acting_for(person("bot", "default", "models")).write_brief()
+
+
+async def test_entries_are_found_with_an_index_and_without_and_within_a_bound(runtime: holdfast.Runtime) -> None:
+    for n in range(6):
+        await runtime.send(teller[f"t{n}"].work, f"no {n}")
+    operations, store, clock = runtime.operations, runtime.store, runtime.engine.worker.clock
+    await until(operations, "unusual", "failed 6 times")
+    failed = [terms_of("", failed=True, verb="run")]
+    whole = await Recent(store, clock, None).look(failed, 1, 100)
+    ids = [seen.row.id for seen in whole.of[0]]
+    assert len(ids) == 6 and ids == sorted(ids, reverse=True) and not whole.cut and not whole.read_from
+    few = await Recent(store, clock, None).look(failed, 1, 4)
+    assert [seen.row.id for seen in few.of[0]] == ids[:4] and few.cut == {0}
+    bounded = await Recent(store, clock, None, most=await store.newest() - ids[2]).look(failed, 1, 100)
+    assert [seen.row.id for seen in bounded.of[0]] == ids[:2] and bounded.read_from
+    later = whole.of[0][0].entry.at + 1
+    assert (await Recent(store, clock, None).look(failed, later, 100)).of == [[]]
+    third = whole.of[0][2]
+    begin = await Recent(store, clock, None).begin(third.entry.at)
+    assert begin < third.row.id and all(
+        entry.at < third.entry.at for entry in [decode_entry(row.body) for row in await store.history(0, begin)][:begin]
+    )
+    indexing = Indexing(store)
+    while (await store.indexed())[0] < await store.newest():
+        await indexing.go_on()
+    indexed = await Recent(store, clock, None, most=1).look(failed, 1, 100)
+    assert [seen.row.id for seen in indexed.of[0]] == ids and not indexed.read_from
+    part = await Recent(store, clock, None).look(failed, third.entry.at, 100)
+    assert [s.row.id for s in part.of[0]] == [s.row.id for s in whole.of[0] if s.entry.at >= third.entry.at]
+
+
+async def test_a_brief_that_runs_out_of_time_says_what_is_missing(runtime: holdfast.Runtime) -> None:
+    await runtime.send(teller["1"].wonder, "Ship it?")
+    await until(runtime.operations, "needs-you", "Ship it?")
+    worker, never = runtime.engine.worker, asyncio.Event()
+
+    async def no_fleet() -> Fleet:
+        await never.wait()
+        raise AssertionError
+
+    async def no_errors(members: Any) -> dict[str, str]:
+        return {}
+
+    recent = Recent(runtime.store, worker.clock, None)
+    slow = Gathering(runtime.store, worker, OWNER, no_fleet, no_errors, recent, seconds=0.3)
+    async with asyncio.timeout(10):
+        facts, cut = await slow.facts(1, await runtime.operations.now())
+    assert facts[0].kind == "needs-you" and "Ship it?" in facts[0].text, "what needs somebody comes first"
+    assert "agents that stand still: not all was looked at, 0.3 s were over" in cut
+
+
+async def test_of_many_questions_some_are_told_and_all_are_counted(
+    runtime: holdfast.Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gathering, "_QUESTIONS", 10)
+    for n in range(15):
+        await runtime.send(teller[f"k{n:02}"].wonder, f"number {n}?")
+    view = await until(runtime.operations, "needs-you", "There are 7 more questions.")
+    assert sum("asks “number" in text for text in told(view, "needs-you")) == 8
+    assert view.cut == ["questions: the oldest of 10 out of more, the first by their agents' names"]

@@ -6,8 +6,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
+import msgspec
+
 from ..domain.address import BUILT_IN as PREFIX
-from ..domain.entry import EntryKind
 from ..domain.principal import Principal
 from ..insight.briefs.facts import Fact
 from ..insight.briefs.recent import Recent, Seen
@@ -25,6 +26,8 @@ from .built_in import BUILT_IN
 _SECONDS = 3.0
 _QUESTIONS = 500
 _ENTRIES = 200
+_FAILURES = 3
+"""The place of failures among what is looked up."""
 _RESOURCES = 500
 _MEMBERS = 200
 _OWN = frozenset(agent.name for agent in BUILT_IN)
@@ -70,14 +73,14 @@ class Gathering:
                 async with asyncio.timeout_at(until):
                     await part(it)
             except TimeoutError:
-                self._cut.append(f"{name}: not looked at, {self._seconds:g} s were over")
+                self._cut.append(f"{name}: not all was looked at, {self._seconds:g} s were over")
         return facts_of(it), self._cut
 
     async def _questions(self, it: Gathered) -> None:
         rows = await self._store.waits(verb="ask", limit=_QUESTIONS + 1, like=self._principal.within)
-        if len(rows) > _QUESTIONS:
-            self._cut.append(f"questions: the first {_QUESTIONS:,} of more, by the names of their agents")
         it.waiting = len(rows)
+        if len(rows) > _QUESTIONS:
+            self._cut.append(f"questions: the oldest of {_QUESTIONS:,} out of more, the first by their agents' names")
         for row in rows[:_QUESTIONS]:
             asked = reading.question(row, self._worker)
             seen = asked.approval
@@ -91,6 +94,8 @@ class Gathering:
 
     async def _standing(self, it: Gathered) -> None:
         fleet, who = await self._fleet(), self._principal.actor
+        counts = fleet.counts(who)
+        it.waiting = max(it.waiting, counts.get("approval", 0) + counts.get("input", 0))
         page = fleet.page(Asked(states=("stuck", "failed")), 0, FEW, it.now, who)
         errors = await self._errors([m for m in page.members if m.state == "failed"])
         for member in page.members:
@@ -105,7 +110,7 @@ class Gathering:
                 group = groups.setdefault((state, of, why), Standstill(state, [], member.since, why, of))
                 group.agents.append(member.address)
                 group.since = min(group.since, member.since)
-            if (there := fleet.counts(who).get(state, 0)) > _MEMBERS:
+            if (there := counts.get(state, 0)) > _MEMBERS:
                 self._cut.append(f"agents in the state {state}: the first {_MEMBERS} of {there:,}")
         it.standstills += groups.values()
         ended = [
@@ -114,7 +119,7 @@ class Gathering:
         it.finished = [m.address for m in ended]
         it.finishers = len(ended)
         if len(ended) == _MEMBERS:
-            it.finishers = fleet.counts(who).get("finished", 0)
+            it.finishers = counts.get("finished", 0)
 
     def _why(self, member: Member) -> str:
         body = member.at.detail
@@ -148,19 +153,19 @@ class Gathering:
 
     async def _happened(self, it: Gathered) -> None:
         within = self._principal.within
-        failed = terms_of("", within, failed=True)
+        failed, asked = terms_of("", within, failed=True), terms_of("", within, "ask")
         wanted: list[Terms] = [
             terms_of("", within, "approval"),
-            terms_of("", within, "ask"),
+            msgspec.structs.replace(asked, marks=(*asked.marks, "kind:result")),
             Terms((Phrase(("gate",)),), failed.marks, failed.begins),
             failed,
         ]
         found = await self._recent.look(wanted, it.since, _ENTRIES)
-        it.approvals, asks, refusals, it.failures = found.of
+        it.approvals, results, refusals, it.failures = found.of
         it.refusals = [seen for seen in refusals if seen.entry.failure and seen.entry.failure.code.startswith("gate.")]
-        results = [seen for seen in asks if seen.entry.kind == EntryKind.RESULT]
         it.answers = [(seen, await self._question(seen) if n < FEW else "") for n, seen in enumerate(results)]
-        for place, name in enumerate(("answers to approvals", "questions and answers", "refusals", "failures")):
+        it.more_failed = _FAILURES in found.cut
+        for place, name in enumerate(("answers to approvals", "answers to questions", "refusals", "failures")):
             if place in found.cut:
                 self._cut.append(f"{name}: the newest {_ENTRIES} of more")
         if found.read_from:

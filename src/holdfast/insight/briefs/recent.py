@@ -85,9 +85,10 @@ class Recent:
             if is_builtin(row.address):
                 continue
             entry = self._behind.entry(row)
-            line = line_of(row, entry, None)
-            for place, terms in enumerate(wanted):
-                if fits(line, terms):
+            likely = [place for place, terms in enumerate(wanted) if _may_be(entry, terms)]
+            line = line_of(row, entry, None) if likely else None
+            for place in likely:
+                if line is not None and fits(line, wanted[place]):
                     _put(found, place, Seen(row, entry), limit)
         return after + 1
 
@@ -98,6 +99,13 @@ class Recent:
         for row in rows:
             if row.id > begin and not is_builtin(row.address):
                 _put(found, place, Seen(row, self._behind.entry(row)), limit)
+
+
+def _may_be(entry: StoredEntry, terms: Terms) -> bool:
+    """A quick look at two of the marks, before the words of an entry are told apart: most are none of those."""
+    if "failed" in terms.marks and entry.failure is None:
+        return False
+    return all(mark == f"verb:{entry.verb}" for mark in terms.marks if mark.startswith("verb:"))
 
 
 def _put(found: Found, place: int, seen: Seen, limit: int) -> None:

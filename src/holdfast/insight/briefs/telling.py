@@ -55,7 +55,8 @@ class Version(msgspec.Struct):
 
 
 class Gathered(msgspec.Struct):
-    """What a brief is made of; every list is bounded, and the numbers beside them are of all there are."""
+    """What a brief is made of; every list is bounded, and the numbers beside them are of all there are. ``more_failed``:
+    there are more failures than are in the list."""
 
     since: int
     now: int
@@ -67,6 +68,7 @@ class Gathered(msgspec.Struct):
     answers: list[tuple[Seen, str]] = []
     refusals: list[Seen] = []
     failures: list[Seen] = []
+    more_failed: bool = False
     resources: list[Resource] = []
     versions: list[Version] = []
     finished: list[str] = []
@@ -214,6 +216,7 @@ def _unusual(facts: _Facts, it: Gathered) -> None:
         name = short(last.row.address).rpartition("/")[0]
         what = "A turn" if last.entry.kind == EntryKind.END else f"{last.entry.verb} {last.entry.name}".strip()
         often = "once" if len(alike) == 1 else counted(len(alike), "time")
+        often = f"at least {often}" if it.more_failed and len(alike) > 1 else often
         text = f"{what} of {name} failed {often}, last in {_agent(last)}{because(failure.message)}."
         facts.add(UNUSUAL, text, [_link(seen) for seen in alike[:3]], ("failed", name))
     facts.more(UNUSUAL, len(groups) - FEW, "sort of failure", "sorts of failures", "/search?failed=1")

@@ -31,7 +31,7 @@ _TYPES = {
 }
 _SAFE = guarded(
     "script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; "
-    "worker-src 'self'; manifest-src 'self'; form-action 'none'",
+    "worker-src 'self'; manifest-src 'self'; form-action 'self'",
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"permissions-policy", b"camera=(), microphone=(), geolocation=()"),
 )
