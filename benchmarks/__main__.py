@@ -68,6 +68,9 @@ def _arguments() -> argparse.Namespace:
     answers = parts.add_parser("answers", help="how late a piece of an answer is seen, also in another process")
     answers.add_argument("--quick", action="store_true", help="fewer and shorter answers")
     answers.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
+    briefs = parts.add_parser("briefs", help="a brief of a store with many agents and entries")
+    briefs.add_argument("--quick", action="store_true", help="a tenth of them")
+    briefs.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
     stopping = parts.add_parser("stopping", help="a kill switch amid thousands of turns on several worker processes")
     stopping.add_argument("--turns", type=int, default=0, help="10,000; 1,000 with --quick")
     stopping.add_argument("--workers", type=int, default=4)
@@ -93,6 +96,11 @@ def main() -> None:
         from benchmarks.answers import run as seen
 
         _tell(seen(given.quick), given.json)
+        return
+    if given.part == "briefs":
+        from benchmarks.briefs import run as briefed
+
+        _tell(briefed(given.quick), given.json)
         return
     if given.part == "stopping":
         from benchmarks.stopping import run as stopped

@@ -259,6 +259,8 @@ export interface BriefLink {
   id?: string;
   kind?: string;
   name?: string;
+  tenant?: string;
+  version?: number;
 }
 
 export interface BriefSentence {
