@@ -39,8 +39,8 @@ def _asked() -> dict[str, set[str]]:
     return found
 
 
-ASKED = {name.strip('"') for names in _asked().values() for name in names if name.startswith('"')}
-ASKED |= {name for _, names in CHOSEN.values() for name in names}
+_NAMED = {name.strip('"') for names in _asked().values() for name in names if name.startswith('"')}
+ASKED = _NAMED.union(*(names for _, names in CHOSEN.values()))
 
 
 def test_requests_are_found() -> None:
