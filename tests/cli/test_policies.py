@@ -82,3 +82,23 @@ def test_a_server_tells_what_is_in_force_and_why(served: Place, file: Path) -> N
     file.write_text(text)
     done = served.run("policy", "dry-run", str(file), "--since", "1h")
     assert done.code == 0 and "recorded actions" in done.err and "A journal does not tell" in done.err
+
+
+def test_what_is_in_force_is_tested_and_what_it_decided_is_listed(place: Place, file: Path) -> None:
+    (place.folder / "writing.py").write_text(
+        "import holdfast\n\nwriter = holdfast.Agent('writer')\n\n\nasync def write(n: int) -> int:\n    return n\n\n\n"
+        "@writer.handler\nasync def note(ctx: holdfast.Context, n: int) -> int:\n    return await ctx.run(write, n)\n"
+    )
+    file.write_text(GOOD.replace("does: set", "does: run write").replace("set: total", "run: write"))
+    place.up(str(place.folder / "writing.py"), "--policies", str(file), "--no-reload")
+    assert "2 passed, 0 failed" in place.run("policy", "test", "--name", "adding").err
+    assert "2 passed, 0 failed" in place.run("policy", "test").err
+    place.run("policy", "test", "--name", "nothing").failed("policy.unknown")
+    assert "let everything pass" in place.run("decisions").err
+    assert place.run("call", "writer/1", "note", "5").code == 0
+    assert place.run("call", "writer/1", "note", "500").code == 1
+    listed = place.run("decisions", "--outcome", "deny", "--rule", "not much", "--agent", "writer/")
+    assert listed.code == 0 and "writer/1#" in listed.out and "adding/not much" in listed.out
+    [decision] = place.run("decisions", "-o", "json").json["found"]
+    assert (decision["outcome"], decision["verb"], decision["name"]) == ("deny", "run", "write")
+    assert "let everything pass" in place.run("decisions", "--outcome", "ask").err

@@ -162,6 +162,9 @@ async def test_a_rollback_is_foreseen_and_does_what_was_foreseen_or_nothing(ops:
     assert done.digest == plan.digest
     seen = await ops.resource("Budget", "small")
     assert (seen.version, seen.spec["usd"], seen.reason) == (4, 5.0, "too dear")
+    assert (await ops.plan_rollback("Budget", "small", version=1)).changes == 0, "it is so already"
+    await ops.set_budget("small", "agent:desk", "day", usd=8)
+    assert (await ops.plan_rollback("Budget", "small", version=1)).changes == 1, "what holds is not what was declared"
 
 
 async def test_a_rollback_foresees_what_an_apply_does(ops: Operations) -> None:

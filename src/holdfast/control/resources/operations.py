@@ -263,6 +263,8 @@ class ResourceOperations(ResourceReading):
             value = {"labels": theirs(then.labels), "spec": spec}
         if value is None and row is None:
             return None
+        if row is not None and value == live and value == {"labels": theirs(row.labels), "spec": spec_of(row)}:
+            return None
         step = Step(Wanted(*key, {}, {}), kind, row, live, planning.Merged(value, [], []), own=own)
         step.action = "delete" if gone else "create" if row is None else "change"
         return step
