@@ -266,6 +266,33 @@ def test_what_changed_while_somebody_edited_is_told_before_it_is_written_over(de
     expect(page.get_by_label("Documents, as YAML")).to_have_value(re.compile("- bob"))
 
 
+def test_a_plan_of_a_policy_says_what_it_would_have_said_of_late(desk: Window) -> None:
+    page = desk.open("/governance/propose?kind=Policy&name=money")
+    text = page.get_by_label("Documents, as YAML").input_value()
+    write(page, text.replace("== 'eve'", "!= 'eve'"))
+    expect(page.locator(".flaws li")).to_contain_text("Policy 'money' does not do what the tests beside it say")
+    line = 1 + text[: text.index("name: eve is refused")].count("\n")
+    expect(page.locator(".editor-numbers .wrong")).to_have_text([str(line)])
+    write(page, text.replace("> 50", "> 20"))
+    page.get_by_role("button", name="See what would happen").click()
+    effects = page.get_by_role("list", name="What it will do")
+    expect(effects).to_contain_text(re.compile(r"would have said transform to \d+ of \d+ actions of the last week"))
+    expect(effects.get_by_role("link", name="cashier/1").first).to_have_attribute("href", "/agents/cashier/1")
+    assert ask(desk.base, "resource", kind="Policy", name="money")["version"] == 1
+
+
+def test_thousands_of_resources_take_as_many_rows_as_are_seen(desk: Window) -> None:
+    many = [{"kind": "Group", "name": f"team-{n:04}", "members": ["person:ada"]} for n in range(2_000)]
+    ask(desk.base, "apply", documents=many, reason="many", set="many")
+    page = desk.open("/governance/resources?q=team-")
+    expect(page.locator("a.resource-row").first).to_contain_text("team-0000")
+    assert page.locator("a.resource-row").count() < 60
+    assert page.evaluate("document.getElementsByTagName('*').length") < 900
+    page.get_by_role("list", name="Resources").evaluate("box => box.scrollTop = box.scrollHeight")
+    expect(page.locator("a.resource-row").last).to_contain_text("team-1999")
+    ask(desk.base, "apply", documents=[], prune=True, reason="enough", set="many")
+
+
 def test_everything_declared_is_exported_as_it_can_be_applied(desk: Window) -> None:
     page = desk.open("/governance/resources?kind=Group")
     with page.expect_download() as download:

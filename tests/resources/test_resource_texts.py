@@ -123,6 +123,11 @@ def test_text_comes_back_as_it_was_meant() -> None:
     assert [w.document for w in read_text(write_text(meant))] == meant
 
 
+def test_what_has_a_name_begins_with_it() -> None:
+    rules = [{"does": "tool mail", "name": "no mail", "then": "deny"}]
+    assert write_text([{"kind": "Policy", "name": "p", "spec": {"rules": rules}}]).splitlines()[4] == "  - name: no mail"
+
+
 async def test_two_versions_are_compared_line_by_line(ops: Operations) -> None:
     await ops.apply(text=GROUP, reason="first")
     await ops.apply(text=GROUP.replace("ada", "bob") + "labels: {team: care}\n", reason="bob takes over")

@@ -133,6 +133,8 @@ const SHORTCUTS: [string, string][] = [
   ["p · m · s", "Pause or resume, message, steer (Agent)"],
   ["+ · - · ← · →", "Zoom, move in time (Causality)"],
   ["c · e · o · l", "Cause, effect, only this chain, live (Causality)"],
+  ["1 … 4", "Its parts (Governance)"],
+  ["n · e · v", "Propose, edit, versions (Governance)"],
 ];
 
 export function Shortcuts() {

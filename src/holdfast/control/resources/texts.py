@@ -72,11 +72,22 @@ def read_given(text: str) -> list[Written]:
 
 
 def write_text(documents: list[dict[str, Any]]) -> str:
-    """Documents as YAML, as ``read_text`` reads them."""
+    """Documents as YAML, as ``read_text`` reads them; what has a name begins with it."""
     import yaml
 
     dump: Any = yaml.safe_dump  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-    return "---\n".join(dump(d, sort_keys=False, allow_unicode=True, width=110) for d in documents)
+    return "---\n".join(
+        dump({k: _named_first(v) for k, v in d.items()}, sort_keys=False, allow_unicode=True, width=110) for d in documents
+    )
+
+
+def _named_first(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_named_first(item) for item in cast("list[Any]", value)]
+    if not isinstance(value, dict):
+        return value
+    known = cast("dict[str, Any]", value)
+    return {k: _named_first(known[k]) for k in sorted(known, key=lambda k: k != "name")}
 
 
 def place(error: HoldfastError, written: list[Written]) -> None:

@@ -1,6 +1,7 @@
 /** At a glance: what drifts, which tests fail, what is switched off, what is signed and kept, which code runs. */
 import { useState } from "preact/hooks";
 import { count, moment, plural } from "../../data/format";
+import { Cli } from "../../ui/command";
 import { Button } from "../../ui/controls";
 import { Allowed } from "../../ui/may";
 import { useCall } from "../../ui/use";
@@ -102,6 +103,10 @@ export function Overview() {
                   </tr>
                 ))}
               </Table>
+              <p class="faint">
+                What is exported is verified without this server, its store or a network: every entry, every hash, every signature.
+              </p>
+              <Cli command="holdfast audit export proof/ && holdfast audit verify proof/" />
             </>
           )}
         </Part>
