@@ -118,6 +118,28 @@ async def test_aliases_that_unfold_without_end_are_refused(ops: Operations) -> N
     assert (await refused(ops.plan(text="x: y\n" * 300_000))).code == "resource.too_large"
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "kind: \x00",
+        "kind: !!int x",
+        "kind: !!int ''",
+        "kind: !!bool x",
+        "kind: !!timestamp x",
+        "kind: !!binary x",
+        "kind: [Group]\nname: g",
+        "? [a]\n: b",
+        "<<: 5\nkind: Group",
+        "!!python/object:os.system x",
+        "x: " + "[" * 5_000,
+    ],
+)
+async def test_what_is_hardly_yaml_is_refused_as_such(ops: Operations, text: str) -> None:
+    assert [f.code for f in await ops.check_resources(text=text)] == ["resource.malformed"]
+    assert (await refused(ops.plan(text=text))).code == "resource.malformed"
+    assert (await refused(ops.test_policy(text=text))).code == "policy.malformed"
+
+
 def test_text_comes_back_as_it_was_meant() -> None:
     meant = [{"kind": "Group", "name": "on", "labels": {"since": "2024-01-01", "yes": "no"}, "members": ["äöü", "1e3"]}]
     assert [w.document for w in read_text(write_text(meant))] == meant

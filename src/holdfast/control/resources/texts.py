@@ -12,6 +12,8 @@ from ...domain.errors import HoldfastError, LimitExceeded, Rejected
 Path = tuple[str | int, ...]
 _LARGEST = 1_000_000
 _MOST_DEEP, _MOST_PARTS = 60, 100_000
+_MISREAD = (ValueError, LookupError, TypeError, AttributeError)
+"""What YAML's reader raises for a value that is not what its tag says: ``!!int x``."""
 _STEP = re.compile(r"([A-Za-z_][\w-]*)|\[(\d+)\]")
 _AT = re.compile(r" - at `\$\.?([^`]*)`|\(((?:[A-Za-z_][\w-]*)(?:[.\[][^()\s]*)?)\):")
 _UNKNOWN = re.compile(r"unknown field `([^`]*)`|there is no word '([^']*)'")
@@ -37,9 +39,10 @@ def read_text(text: str, name: str = "") -> list[Written]:
     """The documents of a text, or of the file of this name. Raises ``Rejected(resource.malformed)``."""
     import yaml  # loaded for who has files only
 
-    loader: Any = _loader()(text)
+    loader: Any = None
     found: list[Written] = []
     try:
+        loader = _loader()(text)
         while loader.check_node():
             node: Any = loader.get_node()
             line: int = node.start_mark.line + 1
@@ -52,12 +55,13 @@ def read_text(text: str, name: str = "") -> list[Written]:
             if not isinstance(document, dict):
                 raise _wrong(f"{source}: this is no mapping; write kind, name and the rest.", source, line)
             found.append(Written(cast("dict[str, Any]", document), source, line, lines))
-    except (yaml.YAMLError, RecursionError) as error:
+    except (yaml.YAMLError, RecursionError, *_MISREAD) as error:
         mark: Any = getattr(error, "problem_mark", None)
         told = f"{name or 'The text'} is not YAML: {' '.join(str(error).split())}."
         raise _wrong(told, name, mark.line + 1 if mark is not None else 0) from error
     finally:
-        loader.dispose()
+        if loader is not None:
+            loader.dispose()
     return found
 
 

@@ -57,7 +57,7 @@ def read_documents(text: str, source: str = "") -> list[Document]:
     try:
         compose: Any = yaml.compose_all  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
         nodes: list[Any] = [node for node in compose(text, Loader=yaml.SafeLoader) if node is not None]
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, RecursionError) as error:
         raise malformed(f"{source or 'The policy'} is not YAML: {' '.join(str(error).split())}", source) from error
     return [_document(node, source) for node in nodes]
 
@@ -148,7 +148,11 @@ def _value(node: Any, path: Path, lines: dict[Path, int], source: str) -> Any:
         for key, value in node.value:
             name = str(key.value)
             if name == "<<":  # YAML's way to take the words of another map, which those written here override
-                found = {**_value(value, (*path, name), lines, source), **found}
+                merged = _value(value, (*path, name), lines, source)
+                if not isinstance(merged, dict):
+                    place = f"{source or 'The policy'}, line {key.start_mark.line + 1}"
+                    raise malformed(f"{place}: '<<' takes the words of another map, and this is none.", source)
+                found = {**cast("dict[str, Any]", merged), **found}
                 continue
             if name in written:
                 raise malformed(
@@ -166,5 +170,5 @@ def _value(node: Any, path: Path, lines: dict[Path, int], source: str) -> Any:
     try:
         loader: Any = yaml.SafeLoader("")
         return loader.construct_object(node)
-    except (yaml.YAMLError, ValueError) as error:
+    except (yaml.YAMLError, ValueError, LookupError, TypeError, AttributeError) as error:  # such as !!int x
         raise malformed(f"{source or 'The policy'}, line {node.start_mark.line + 1}: {error}", source) from error
