@@ -110,11 +110,10 @@ async def ask_model(
         return _recorded(turn, recorded.result)
     job, words = _listening(turn, job, hearing)
     carries = {"prompt": seals - {provenance.SEALED}} if seals else NOTHING
-    job = await _admitted(turn, gateway, job, path, recorded, carries)
-    if not outside:
-        await _durable(turn)
+    job, new = await _admitted(turn, gateway, job, path, recorded, carries)
+    await _durable(turn, path, route, job.described if new else None, outside)
     started = turn.clock.monotonic()
-    begun = recorded is not None
+    begun = new or recorded is not None
     if begun and path in turn.rows:
         await turn.wait_for(path, PROVIDER, job.route, silent=True)
     await turn.harmless()
@@ -163,13 +162,12 @@ async def _admitted(
     path: str,
     recorded: Recorded | None,
     carries: Mapping[str, frozenset[str]],
-) -> Job:
-    """Pass the gate: the request to go on with. What a rule changes is journaled before it is sent, so that the same is sent
-    if it has to be sent again."""
+) -> tuple[Job, bool]:
+    """Pass the gate: the request to go on with, and whether a rule has changed it just now."""
     route, cost = job.route, _cost(gateway, job)
     if turn.builtin or not turn.gate.looks_into("model", route):
         await turn.admit("model", route, path, job.described, cost=cost, carries=carries)
-        return job
+        return job, False
     shown = seen(gateway, job)
     settled = before_the_crash(gateway, job, shown, recorded) if recorded is not None else None
     given = await turn.admit(
@@ -182,22 +180,22 @@ async def _admitted(
         carries=carries,
         how=How(lambda found: let_through(gateway, job, shown, found), settled),
     )
-    if given is shown:
-        return job
-    job = let_through(gateway, job, shown, given)
-    if settled is None:
-        turn.journal(EntryKind.INTENT, path, "model", route, detail={"asked": job.described})
-    return job
+    return (job, False) if given is shown else (let_through(gateway, job, shown, given), settled is None)
 
 
-async def _durable(turn: Turn) -> None:
-    """Nothing is asked for on behalf of what could still be lost. A model takes its time: the turn can be seen at work
-    meanwhile, though nobody waits until it is."""
-    if turn.item.id == 0:
+async def _durable(turn: Turn, path: str, route: str, changed: Any, outside: bool) -> None:
+    """Nothing is asked for on behalf of what could still be lost, and what a rule has ``changed`` is durable before it is sent,
+    so that the same is sent if it has to be sent again. Else nobody waits; but a model takes its time, and meanwhile the turn
+    can be seen at work."""
+    if not outside and turn.item.id == 0:
         await turn.accept()
-    elif turn.active.unsettled:
+    elif not outside and turn.active.unsettled:
         await turn.flush()
-    if not turn.begun:
+    if changed is not None:
+        turn.journal(EntryKind.INTENT, path, "model", route, detail={"asked": changed})
+        if not outside:
+            await turn.flush()
+    elif not outside and not turn.begun:
         turn.journal(EntryKind.NOTE, "", "begin", "")
 
 
