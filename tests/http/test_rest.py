@@ -122,8 +122,9 @@ async def test_large_answers_are_packed(tmp_path: Path) -> None:
     async with site(tmp_path) as s:
         async with s.client.stream("GET", "/api/openapi.json", headers={"accept-encoding": "gzip"}) as answer:
             raw = b"".join([piece async for piece in answer.aiter_raw()])
-        assert answer.headers["content-encoding"] == "gzip" and len(raw) < 40_000
-        assert json.loads(gzip.decompress(raw))["openapi"] == "3.1.0"
+        whole = gzip.decompress(raw)
+        assert answer.headers["content-encoding"] == "gzip" and len(raw) < len(whole) / 5
+        assert json.loads(whole)["openapi"] == "3.1.0"
 
 
 async def test_the_document_is_valid_and_has_every_operation(tmp_path: Path) -> None:

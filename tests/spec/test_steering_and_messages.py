@@ -263,3 +263,13 @@ async def test_unknown_things_get_specific_errors(world: World) -> None:
             with pytest.raises((NotFound, Rejected)) as caught:
                 await runtime.operations.call(to=to, handler=handler, payload=b"\x92\x90\x80")
             assert caught.value.code == code
+
+
+async def test_a_desk_cannot_be_stopped_since_whoever_looks_would_wait_for_it(world: World) -> None:
+    async with world.runtime(Agent("desk")) as runtime:
+        await runtime.save_view("mine", "fleet", "q=x")
+        for stop in (runtime.pause, runtime.retire):
+            with pytest.raises(Rejected) as refused:
+                await stop("holdfast.desk/everyone")
+            assert refused.value.code == "agent.desk"
+        assert [view.name for view in await runtime.views()] == ["mine"]

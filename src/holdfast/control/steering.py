@@ -18,7 +18,7 @@ from ..mailbox.worker import Worker
 from ..ports.store import Commit, Store
 from ..turn.definition import Registry
 from ..turn.telling import tell
-from . import adopting, reading
+from . import adopting, desk, reading
 from .approvals import Word
 from .registry import operation
 from .views import AgentView, Done, Question
@@ -69,7 +69,10 @@ class SteeringOperations:
         return Done(note=f"answered {asked.id}")
 
     @operation(
-        path="POST /agents/{address}/pause", command="pause", errors=("agent.unknown",), next=(("resume", "let it go on"),)
+        path="POST /agents/{address}/pause",
+        command="pause",
+        errors=("agent.unknown", "agent.desk"),
+        next=(("resume", "let it go on"),),
     )
     async def pause(self, address: str, why: str = "", by: str = "person") -> Done:
         """Let an agent start nothing and go on with nothing until it is resumed."""
@@ -88,6 +91,13 @@ class SteeringOperations:
     async def _mode(self, address: str, mode: str, reason: str) -> Done:
         target = self.principal.place(address)
         await self.describe(target)
+        if mode != "active" and name_of(target) == desk.NAME:
+            raise Rejected(
+                "agent.desk",
+                f"{short(target)} keeps what people see in the command center and what they have read. It does nothing by "
+                "itself, so there is nothing to stop, and whoever looks would wait for it.",
+                address=target,
+            )
         await self.worker.committer.submit_commit(Commit(mode=(target, mode, reason)))
         active = self.worker.holdings.actives.get(target)
         if active is not None:  # here at once; other workers hear of it from the store
@@ -98,7 +108,7 @@ class SteeringOperations:
     @operation(
         path="POST /agents/{address}/retire",
         command="retire",
-        errors=("agent.unknown",),
+        errors=("agent.unknown", "agent.desk"),
         next=(("resume", "bring it back"),),
     )
     async def retire(self, address: str, why: str = "", by: str = "person") -> Done:

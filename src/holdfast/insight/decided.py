@@ -76,15 +76,24 @@ async def look(
     """Up to ``limit`` decisions between two ids, both exclusive, newest first."""
     newest = await store.newest()
     page = Page([], before or newest + 1, newest, 0)
+    ended: dict[tuple[str, int, str], Decided] = {}  # by place; what was said may stand where the action began, met later
     while page.before > after + 1 and page.looked < _MOST and len(page.found) < limit:
         lower = max(after, page.before - _STEP - 1)
         rows = [row for row in await store.history(lower, _STEP) if row.id < page.before]
         page.looked += page.before - 1 - lower
         page.before = lower + 1
         for row in reversed(rows):
-            found = _decided(row, seal, sought)
-            if found is None:
+            entry = _looked_at(row, seal, sought)
+            found = None if entry is None else _decided(row, entry)
+            if entry is None or found is None:
                 continue
+            place = (row.address, row.turn, entry.path)
+            if entry.kind == EntryKind.INTENT and (end := ended.pop(place, None)) is not None:
+                page.found.remove(end)
+            if not sought.fits(found, entry.decision is not None or entry.verb == "review"):
+                continue
+            if entry.kind == EntryKind.STEP:
+                ended[place] = found
             if sought.since and found.at < sought.since:
                 page.before = 0
                 return page
@@ -98,15 +107,18 @@ async def look(
     return page
 
 
-def _decided(row: HistoryRow, seal: Seal | None, sought: Sought) -> Decided | None:
+def _looked_at(row: HistoryRow, seal: Seal | None, sought: Sought) -> StoredEntry | None:
+    """The entry, if the gate may have said something in it that is sought."""
     if is_builtin(row.address) or not row.address.startswith(sought.like):
         return None
     plain = not sought.outcomes or "allow" not in sought.outcomes
     if seal is None and plain and not any(mark in row.body for mark in _MARKS):
         return None
-    entry = decode_entry(seal.open(row.body) if seal is not None else row.body)
-    found = _asked(row, entry) if entry.verb == "review" and entry.kind == EntryKind.NOTE else _said(row, entry)
-    return found if found is not None and sought.fits(found, entry.decision is not None or entry.verb == "review") else None
+    return decode_entry(seal.open(row.body) if seal is not None else row.body)
+
+
+def _decided(row: HistoryRow, entry: StoredEntry) -> Decided | None:
+    return _asked(row, entry) if entry.verb == "review" and entry.kind == EntryKind.NOTE else _said(row, entry)
 
 
 def _said(row: HistoryRow, entry: StoredEntry) -> Decided | None:

@@ -184,8 +184,8 @@ async def _admitted(
 
 
 async def _durable(turn: Turn, path: str, route: str, changed: Any, outside: bool) -> None:
-    """Nothing is asked for on behalf of what could still be lost. What a rule has ``changed`` is durable before it is sent: the
-    same is sent if it has to be sent again. Else nobody waits; but a model takes its time, and meanwhile the turn can be
+    """Nothing is asked for on behalf of what could still be lost. What a rule has ``changed`` is durable before it is sent:
+    the same is sent if it has to be sent again. Else nobody waits; but a model takes its time, and meanwhile the turn can be
     seen at work."""
     if not outside and turn.item.id == 0:
         await turn.accept()

@@ -1,5 +1,5 @@
 /** Keys that work on a page, while nobody is typing. A key may be two presses: "g f". */
-import { useEffect } from "preact/hooks";
+import { useLayoutEffect } from "preact/hooks";
 
 export type Keys = Record<string, (event: KeyboardEvent) => void>;
 
@@ -31,9 +31,10 @@ addEventListener("keydown", (event) => {
   }
 });
 
-/** Binds keys for as long as the component is there; what is bound later comes first. */
+/** Binds keys for as long as the component is there; what is bound later comes first. They fit what is shown: bound before it
+ * is painted, they know what was chosen a key press ago. */
 export function useKeys(keys: Keys): void {
-  useEffect(() => {
+  useLayoutEffect(() => {
     stack.push(keys);
     return () => void stack.splice(stack.indexOf(keys), 1);
   });

@@ -53,7 +53,7 @@ _OPERATIONS = {
         agents approvals asks audit_query behaviour breakers budgets check_policy cost dead definitions
         describe diagnose dry_run_policy follow forecast grant grants holds info journal models policies policy schedules
         drift export export_text kinds plan plan_rollback preview_grant resource resource_diff resource_history
-        resources decisions test_policy check_resources
+        resources decisions route_decisions test_policy check_resources
         state stats tokens usage versions waits watch why""",
     SEND: "call publish send signal",
     STEER: """adopt cancel discard fork kill pause redeliver reset_breaker resume retire retry_stuck schedule steer
