@@ -127,7 +127,9 @@ def test_money_tells_who_spent_when_what_will_run_out_and_why_a_model_was_chosen
     expect(page.locator(".budget", has_text="none")).to_contain_text("Used up")
     decisions = page.get_by_role("region", name="Table of decisions")
     expect(decisions).to_contain_text("first of the route")
-    expect(page.get_by_role("region", name="Table of models")).to_contain_text(re.compile("answers|away|being tried|resting"))
+    expect(page.get_by_role("region", name="Table of models")).to_contain_text(
+        re.compile("answers|away|being tried|resting")
+    )
     assert not violations(window)
     decisions.get_by_role("link").first.click()
     expect(page.locator(".agent-head h1")).to_be_visible()
